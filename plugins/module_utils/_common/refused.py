@@ -1,0 +1,36 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a signed document was refused: a code for programs and a sentence for people."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .errors import Untrusted
+
+Code = Literal[
+    "malformed",
+    "oversized",
+    "wrong_type",
+    "bad_signature",
+    "unknown_host",
+    "wrong_host",
+    "old_generation",
+    "unknown_generation",
+    "replayed",
+    "old_counter",
+    "forked",
+    "below_floor",
+    "revoked",
+    "expired",
+    "enrolment_conflict",
+]
+
+
+class Refused(Untrusted):
+    """A document that must not be believed; `code` names the rule that it broke."""
+
+    def __init__(self, code: Code, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code: Code = code

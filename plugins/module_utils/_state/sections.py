@@ -1,0 +1,82 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sections of a report: known ones field by field, later ones as plain objects.
+
+A newer agent may say more than an older reader knows, so unknown fields and sections pass; wrong types never do.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .._common import fields
+
+MAX_PEERS = 200
+_SECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+_PREFIX = re.compile(r"[0-9a-f.:]{2,45}/[0-9]{1,3}")
+_ENDPOINT = re.compile(r"(\[[0-9a-f:.]{2,45}(%[A-Za-z0-9_.-]{1,15})?\]|[0-9.]{7,15}):[0-9]{1,5}")
+_MAX_COUNT = 2**64 - 1
+
+
+def check_sections(value: object, what: str) -> dict[str, Any]:
+    sections = fields.record(value, f"the list of sections in {what}")
+    for name, section in sections.items():
+        if not _SECTION_NAME.fullmatch(name):
+            raise fields.malformed(what, "has a section whose name is not a small word")
+        fields.record(section, f"the section {name} of {what}")
+        check = _CHECKS.get(name)
+        if check is not None:
+            check(section, f"the section {name} of {what}")
+    return sections
+
+
+def _check_system(section: dict[str, Any], what: str) -> None:
+    for name in ("hostname", "os", "kernel", "agent_version"):
+        fields.text(section, name, what)
+    for name in ("uptime_seconds", "memory_total_bytes", "cpu_count"):
+        fields.integer(section, name, what)
+
+
+def _check_mesh(section: dict[str, Any], what: str) -> None:
+    fields.text(section, "interface", what, _INTERFACE)
+    # An interface that is down has no key, port or size; the reason is then in drift.
+    if section.get("backend") not in ("kernel", "userspace", None):
+        raise fields.malformed(what, "names an unknown backend")
+    if section.get("public_key") is not None:
+        fields.text(section, "public_key", what, fields.KEY)
+    if section.get("config_digest") is not None:
+        fields.text(section, "config_digest", what, fields.SHA256)
+    for name in ("listen_port", "mtu"):
+        if section.get(name) is not None:
+            fields.integer(section, name, what, 0, 65535)
+    fields.texts(section, "addresses", what, _PREFIX)
+    fields.texts(section, "drift", what)
+    peers = section.get("peers")
+    if not isinstance(peers, list) or len(peers) > MAX_PEERS:
+        raise fields.malformed(what, f"needs a list of at most {MAX_PEERS} peers")
+    fields.integer(section, "peer_count", what, len(peers))
+    for peer in peers:
+        _check_peer(fields.record(peer, f"a peer in {what}"), f"a peer in {what}")
+
+
+def _check_peer(peer: dict[str, Any], what: str) -> None:
+    fields.text(peer, "public_key", what, fields.KEY)
+    if peer.get("endpoint") is not None:
+        fields.text(peer, "endpoint", what, _ENDPOINT)
+    fields.texts(peer, "allowed_ips", what, _PREFIX, 4096)
+    for name in ("latest_handshake", "rx_bytes", "tx_bytes"):
+        fields.integer(peer, name, what, 0, _MAX_COUNT)
+
+
+def _check_gateway(section: dict[str, Any], what: str) -> None:
+    fields.text(section, "lan_interface", what, _INTERFACE)
+    fields.flag(section, "forwarding", what)
+    if section.get("ruleset_digest") is not None:
+        fields.text(section, "ruleset_digest", what, fields.SHA256)
+    fields.texts(section, "drift", what)
+
+
+_CHECKS = {"system": _check_system, "mesh": _check_mesh, "gateway": _check_gateway}
