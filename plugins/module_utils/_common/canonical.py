@@ -29,9 +29,7 @@ def loads(data: bytes, what: str = "the document") -> Any:
     """Parse strict JSON: UTF-8, no name twice, no floats, no half characters. Raises Refused only."""
     try:
         text = data.decode("utf-8")
-        value = json.loads(
-            text, object_pairs_hook=_unique_names, parse_float=_no_number, parse_constant=_no_number
-        )
+        value = json.loads(text, object_pairs_hook=_unique_names, parse_float=_no_number, parse_constant=_no_number)
         if "\\u" in text:
             # An escape can hold half of a character, which no later encoder would take.
             json.dumps(value, ensure_ascii=False).encode("utf-8")

@@ -50,9 +50,7 @@ def sign(payload: bytes, payload_type: str, private_key_pem: bytes) -> dict[str,
     return {**envelope.to_dict(), "signatures": [{"keyid": name, "sig": signature}]}
 
 
-def verify(
-    envelope: Mapping[str, Any], payload_type: str, public_key: bytes, what: str = "the document"
-) -> bytes:
+def verify(envelope: Mapping[str, Any], payload_type: str, public_key: bytes, what: str = "the document") -> bytes:
     """The payload, once a signature of `public_key` over it and over `payload_type` was found good.
 
     Nothing of the payload is interpreted here, and callers must not interpret it before this has returned.

@@ -76,7 +76,7 @@ def check_order(report: Report, last: LastSeen | None, name: str) -> int:
         return 0
     if report.generation < last.generation:
         raise Refused("old_generation", f"A report of {name} is of a generation before the last accepted one.")
-    if report.digest in (last.digest, last.previous):
+    if report.digest == last.digest or (report.digest == last.previous and report.counter < last.counter):
         raise Refused("replayed", f"Report {report.counter} of {name} was delivered before.")
     if report.counter == last.counter:
         raise Refused("forked", f"The host {name} signed two different reports with the counter {report.counter}.")
@@ -121,7 +121,7 @@ def proof_of_fork(accepted: Report, other: Report, name: str) -> str | None:
     try:
         check_order(second, LastSeen.of(first), name)
     except Refused as error:
-        return str(error)
+        return str(error) if error.code == "forked" else None
     if first.previous is not None and first.previous == second.previous:
         return f"The host {name} signed two different reports that follow the same one."
     if second.previous != first.digest and first is other and first.issued_at > second.issued_at:

@@ -183,9 +183,7 @@ def successor(
 def _accept_renewal(current: Enrolment, new: Enrolment) -> None:
     """Within one generation a later document may extend the validity, move the host or revoke it, nothing more."""
     if current.revoked and not new.revoked:
-        raise Refused(
-            "revoked", f"The enrolment of {new.name} was revoked; enrol the host again in a new generation."
-        )
+        raise Refused("revoked", f"The enrolment of {new.name} was revoked; enrol the host again in a new generation.")
     if new.report_key != current.report_key or new.name != current.name:
         raise Refused(
             "enrolment_conflict",

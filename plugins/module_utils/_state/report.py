@@ -17,9 +17,7 @@ from .sections import check_sections
 PAYLOAD_TYPE = "application/vnd.bocage.report+json"
 MAX_REPORT_BYTES = 32768
 
-_REQUIRED = frozenset(
-    {"schema", "host_id", "generation", "counter", "issued_at", "boot_id", "previous", "sections"}
-)
+_REQUIRED = frozenset({"schema", "host_id", "generation", "counter", "issued_at", "boot_id", "previous", "sections"})
 _NONE: frozenset[str] = frozenset()
 _BOOT_ID = re.compile(r"[0-9a-f-]{1,64}")
 

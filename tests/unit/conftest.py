@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An estate with real keys, for every test that signs or verifies."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import uuid
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from bocage_core._common import canonical, dsse, timestamps
+from bocage_core._state import enrolment as enrolments
+from bocage_core._state import report as reports
+from bocage_core._state.enrolment import Enrolment
+from bocage_core._state.report import Report
+
+SECTIONS: dict[str, Any] = {
+    "system": {
+        "hostname": "gw1",
+        "os": "Debian GNU/Linux 12",
+        "kernel": "6.1.0",
+        "uptime_seconds": 60,
+        "memory_total_bytes": 2**30,
+        "cpu_count": 2,
+        "agent_version": "0.1.0",
+    }
+}
+
+
+@dataclass
+class SignedHost:
+    """A host with its keys, its enrolment and a chain of reports."""
+
+    estate: SignedEstate
+    report_private: bytes
+    enrolment: Enrolment
+    counter: int = 0
+    previous: str | None = None
+
+    @property
+    def enrolment_envelope(self) -> dict[str, Any]:
+        return enrolments.sign(self.enrolment, self.estate.private)
+
+    @property
+    def enrolment_bytes(self) -> bytes:
+        return json.dumps(self.enrolment_envelope).encode()
+
+    def report(self, **changes: Any) -> Report:
+        """The next report of the chain, with some fields changed."""
+        self.counter += 1
+        report = Report(
+            host_id=self.enrolment.host_id,
+            generation=self.enrolment.generation,
+            counter=self.counter,
+            issued_at=self.estate.now + timedelta(seconds=self.counter),
+            boot_id=str(uuid.UUID(int=1)),
+            previous=self.previous,
+            sections=SECTIONS,
+        )
+        report = replace(report, **changes)
+        report = replace(report, digest=canonical.digest(report.to_payload()))
+        self.previous = report.digest
+        return report
+
+    def sign(self, report: Report) -> bytes:
+        return json.dumps(reports.sign(report, self.report_private)).encode()
+
+    def report_bytes(self, **changes: Any) -> bytes:
+        return self.sign(self.report(**changes))
+
+    def successor(self, **changes: Any) -> SignedHost:
+        """The same host in its next generation with a new report key."""
+        private = dsse.generate_private_key()
+        following = enrolments.successor(
+            self.enrolment,
+            report_key=dsse.public_key_of(private),
+            mesh_key=self.enrolment.mesh_key,
+            issued_at=self.estate.now,
+            not_after=self.enrolment.not_after,
+        )
+        return SignedHost(self.estate, private, replace(following, **changes))
+
+
+@dataclass
+class SignedEstate:
+    private: bytes = field(default_factory=dsse.generate_private_key)
+    now: datetime = field(default_factory=timestamps.now)
+
+    @property
+    def public(self) -> bytes:
+        return dsse.public_key_of(self.private)
+
+    def host(self, name: str = "gw1", tenant: str | None = "acme", **changes: Any) -> SignedHost:
+        private = dsse.generate_private_key()
+        enrolment = Enrolment(
+            kind="enrolment",
+            host_id=str(uuid.uuid4()),
+            name=name,
+            tenant=tenant,
+            site="lyon",
+            generation=1,
+            report_key=dsse.public_key_of(private),
+            mesh_key=base64.b64encode(os.urandom(32)).decode(),
+            issued_at=self.now,
+            not_after=self.now + timedelta(days=365),
+        )
+        return SignedHost(self, private, replace(enrolment, **changes))
+
+
+@pytest.fixture
+def signed_estate() -> SignedEstate:
+    return SignedEstate()
