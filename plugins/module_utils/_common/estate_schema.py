@@ -1,0 +1,63 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The variables of an estate that belong to no single role, in the form of an argument spec.
+
+Everything else an inventory may set is described by the argument specs of the roles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Option = Mapping[str, Any]
+Options = Mapping[str, Option]
+
+MANAGED_GROUP = "managed"
+HUB_GROUP = "hubs"
+GATEWAY_GROUP = "gateways"
+ROLE_GROUPS = (HUB_GROUP, GATEWAY_GROUP, "caches", "hypervisors")
+
+ESTATE_OPTIONS: Options = {
+    "estate_name": {"type": "str", "required": True},
+    "estate_domain": {"type": "str", "required": True},
+    "estate_ula_prefix": {"type": "str", "required": True},
+    "estate_tenants": {"type": "dict", "required": True},
+    "estate_sites": {"type": "dict", "required": True},
+}
+
+TENANT_OPTIONS: Options = {
+    "title": {"type": "str"},
+}
+
+SITE_OPTIONS: Options = {
+    "index": {"type": "int", "required": True},
+    "title": {"type": "str"},
+    "tenant": {"type": "str"},
+    "lan_prefixes": {"type": "list", "elements": "str"},
+    "overlay_ipv4_prefix": {"type": "str"},
+    "hub": {"type": "str"},
+    "names": {"type": "dict"},
+}
+
+HOST_OPTIONS: Options = {
+    "host_site": {"type": "str", "required": True},
+    "host_index": {"type": "int", "required": True},
+    "mesh_endpoint": {"type": "str"},
+    "mesh_lan_endpoint": {"type": "str"},
+}
+
+# Read by playbooks or by several roles.
+SHARED_OPTIONS: Options = {
+    "registry_host": {"type": "str"},
+    "enrolment_key_file": {"type": "path"},
+}
+
+INDEX_LIMITS_OF_SITES = (0, 65535)
+INDEX_LIMITS_OF_HOSTS = (1, 65534)
+
+
+def known_options(role_options: Options) -> dict[str, Option]:
+    """Every variable an inventory may set, with its description."""
+    return {**role_options, **SHARED_OPTIONS, **HOST_OPTIONS, **ESTATE_OPTIONS}
