@@ -93,7 +93,10 @@ class VariableSources:
         if playbook_folder:
             folders.append(Path(playbook_folder))
         self._folders = list(dict.fromkeys(folders))
-        self._groups = groups
+        self._groups_of: dict[str, set[str]] = {}
+        for group, members in groups.items():
+            for host in members:
+                self._groups_of.setdefault(host, set()).add(group)
         self._relative_to = relative_to
         self._extra_variables = extra_variables
         self._files: dict[Path, _File] = {}
@@ -105,7 +108,7 @@ class VariableSources:
             return "extra variables"
         if not path:
             return next(self._search(self._inventory_files(), (str(host),), 1), None)
-        groups = None if host is None else {group for group, members in self._groups.items() if host in members}
+        groups = None if host is None else self._groups_of.get(host, set())
         # The most specific place first, as in Ansible's precedence.
         if host is not None:
             for place in self._search(self._vars_files("host_vars", {host}), path, 1):
