@@ -1,0 +1,50 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plans mesh, names and access on the controller, once for all hosts of the play."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
+from ansible_collections.bocage.fleet.plugins.module_utils._gateway.access import plan_access
+from ansible_collections.bocage.fleet.plugins.module_utils._mesh.names import plan_names
+from ansible_collections.bocage.fleet.plugins.module_utils._mesh.peers import plan_host
+from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of
+
+
+class ActionModule(ActionBase):
+    """Runs once a play, touches no host."""
+
+    BYPASS_HOST_LOOP = True
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        _unused, arguments = self.validate_argument_spec(
+            {
+                "hosts": {"type": "list", "elements": "str", "required": True},
+                "keepalive_seconds": {"type": "int", "default": 25},
+            }
+        )
+        result["changed"] = False
+        try:
+            estate = estate_of(task_vars)
+            plans = {}
+            for name in arguments["hosts"]:
+                if name in estate.hosts:
+                    plans[name] = {
+                        "mesh": plan_host(estate, name, arguments["keepalive_seconds"]),
+                        "access": plan_access(estate, name),
+                        "names": plan_names(estate, name),
+                    }
+        except BocageError as error:
+            result.update(failed=True, msg=str(error))
+            return result
+        result["hosts"] = plans
+        result["not_enrolled"] = sorted(name for name, host in estate.hosts.items() if host.public_key is None)
+        return result

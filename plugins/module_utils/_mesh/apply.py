@@ -1,0 +1,184 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Brings one WireGuard interface of this host to what is desired.
+
+Files first, then the live interface, so that a run that is interrupted is
+finished by the next one and a reboot in between comes up right.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .._common.atomic import write_file
+from .._common.errors import BadInput, BocageError
+from .device import Run, backend_of, kernel_has_wireguard, link, read
+from .interface import InterfaceState, configured_endpoints, desired_state, plan, render_addresses, render_configuration
+
+USERSPACE_DROP_IN = """\
+# Managed by Bocage.
+[Unit]
+BindsTo=bocage-wireguard-go@{name}.service
+After=bocage-wireguard-go@{name}.service
+"""
+
+
+def _drop_in(name: str) -> Path:
+    return Path(f"/etc/systemd/system/bocage-mesh@{name}.service.d/userspace.conf")
+
+
+def _read_text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def _must(run: Run, command: list[str]) -> str:
+    status, output, error = run(command)
+    if status != 0:
+        raise BocageError(f"'{' '.join(command)}' failed on this host: {error.strip() or output.strip()}")
+    return output
+
+
+def _normal(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters with every prefix in its canonical form; raises BadInput on one that is none."""
+    normal = dict(parameters)
+    try:
+        normal["addresses"] = [str(ipaddress.ip_interface(address)) for address in parameters["addresses"]]
+        normal["routes"] = [
+            {"prefix": str(ipaddress.ip_network(route["prefix"])), "source": str(ipaddress.ip_address(route["source"]))}
+            for route in parameters["routes"]
+        ]
+        normal["peers"] = [
+            {**peer, "allowed_ips": [str(ipaddress.ip_network(prefix)) for prefix in peer["allowed_ips"]]}
+            for peer in parameters["peers"]
+        ]
+    except ValueError as error:
+        raise BadInput(f"Interface {parameters['name']}: {error}.") from error
+    return normal
+
+
+def _choose_backend(parameters: Mapping[str, Any], run: Run, found: dict[str, Any] | None, check_mode: bool) -> str:
+    wanted = str(parameters["backend"])
+    if wanted == "auto":
+        if found is not None:
+            return backend_of(found)
+        if _drop_in(parameters["name"]).exists():
+            return "userspace"
+        if check_mode:
+            return "auto"
+        return "kernel" if kernel_has_wireguard(run) else "userspace"
+    return wanted
+
+
+def _files(parameters: Mapping[str, Any], desired: InterfaceState, backend: str) -> dict[Path, str]:
+    """Contents by path; an empty content means that the file should not exist."""
+    name, directory = parameters["name"], Path(parameters["configuration_directory"])
+    files = {
+        directory / f"{name}.conf": render_configuration(desired),
+        directory / f"{name}.ip": render_addresses(name, desired),
+    }
+    if backend != "auto":
+        files[_drop_in(name)] = USERSPACE_DROP_IN.format(name=name) if backend == "userspace" else ""
+    return files
+
+
+def _write(files: Mapping[Path, str]) -> None:
+    for path, content in files.items():
+        if content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_file(path, content.encode(), 0o644)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _expected_public_key(parameters: Mapping[str, Any], run: Run) -> str:
+    path = Path(parameters["private_key_file"])
+    if not path.exists():
+        raise BocageError(f"The private key {path} does not exist on this host; run bocage.fleet.mesh_key first.")
+    # the shell reads the file, so that the key is in no argument and in no variable here
+    return _must(run, ["sh", "-c", 'exec wg pubkey < "$1"', "sh", str(path)]).strip()
+
+
+def ensure_present(parameters: Mapping[str, Any], run: Run, check_mode: bool) -> dict[str, Any]:
+    """Write what differs, start the unit where the interface is not there, else apply the difference."""
+    parameters = _normal(parameters)
+    name = parameters["name"]
+    unit = f"bocage-mesh@{name}.service"
+    desired = desired_state(parameters)
+    found = link(run, name)
+    backend = _choose_backend(parameters, run, found, check_mode)
+    files = _files(parameters, desired, backend)
+    before = {path: _read_text(path) for path in files}
+    changed_files = {path: content for path, content in files.items() if before[path] != content}
+    endpoints = configured_endpoints(before[Path(parameters["configuration_directory"]) / f"{name}.conf"])
+
+    enabled = run(["systemctl", "is-enabled", "--quiet", unit])[0] == 0
+    active = run(["systemctl", "is-active", "--quiet", unit])[0] == 0
+    switch = found is not None and backend != backend_of(found)
+    live: InterfaceState | None = None
+    commands: list[list[str]] = []
+    actions: list[str] = []
+    if found is not None and active and not switch:
+        live = read(run, name, _expected_public_key(parameters, run))
+    if live is not None:
+        todo = plan(name, desired, live, endpoints, parameters["private_key_file"])
+        commands = [list(action.command) for action in todo.actions]
+        actions = [action.about for action in todo.actions]
+    else:
+        actions.append(f"start {unit} ({backend})")
+        commands.append(["systemctl", "restart", unit])
+    if not enabled:
+        actions.append(f"enable {unit}")
+
+    result = {
+        "changed": bool(changed_files or actions),
+        "actions": actions,
+        "backend": backend,
+        "diff": _diff(before, changed_files, actions),
+    }
+    if check_mode or not result["changed"]:
+        return result
+    if switch:
+        _must(run, ["systemctl", "stop", unit, f"bocage-wireguard-go@{name}.service"])
+    _write(changed_files)
+    if _drop_in(name) in changed_files:
+        _must(run, ["systemctl", "daemon-reload"])
+    for command in commands:
+        _must(run, command)
+    if not enabled:
+        _must(run, ["systemctl", "enable", "--quiet", unit])
+    return result
+
+
+def ensure_absent(parameters: Mapping[str, Any], run: Run, check_mode: bool) -> dict[str, Any]:
+    """Stop the unit and remove the interface's files; the private key stays."""
+    name, directory = parameters["name"], Path(parameters["configuration_directory"])
+    unit = f"bocage-mesh@{name}.service"
+    paths = [directory / f"{name}.conf", directory / f"{name}.ip", _drop_in(name)]
+    before = {path: _read_text(path) for path in paths if path.exists()}
+    active = link(run, name) is not None or run(["systemctl", "is-active", "--quiet", unit])[0] == 0
+    actions = [f"stop {unit}"] if active else []
+    if active and not check_mode:
+        _must(run, ["systemctl", "disable", "--now", "--quiet", unit])
+    if not check_mode:
+        _write(dict.fromkeys(before, ""))
+    return {
+        "changed": bool(before) or active,
+        "actions": actions,
+        "backend": "auto",
+        "diff": _diff(before, dict.fromkeys(before, ""), actions),
+    }
+
+
+def _diff(before: Mapping[Path, str], changed: Mapping[Path, str], actions: list[str]) -> list[dict[str, str]]:
+    """Differences of the files, then what happens to the live interface; no secret is in either."""
+    diffs = [
+        {"before_header": str(path), "after_header": str(path), "before": before.get(path, ""), "after": content}
+        for path, content in changed.items()
+    ]
+    if actions:
+        diffs.append({"before_header": "live interface", "after_header": "live interface", "before": "", "after": "\n".join(actions) + "\n"})
+    return diffs

@@ -1,0 +1,94 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads a live WireGuard device of this host through ip(8) and wg(8).
+
+``wg show INTERFACE dump`` is never used: it prints the private key.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Callable
+from typing import Any
+
+from .._common.errors import BocageError
+from .interface import InterfaceState, current_peers
+
+# Runs a command and gives (exit status, standard output, standard error).
+Run = Callable[[list[str]], tuple[int, str, str]]
+
+
+def _output(run: Run, command: list[str]) -> str:
+    status, output, error = run(command)
+    if status != 0:
+        raise BocageError(f"'{' '.join(command)}' failed on this host: {error.strip() or output.strip()}")
+    return output
+
+
+def link(run: Run, name: str) -> dict[str, Any] | None:
+    """The link as ``ip -json -details link`` shows it, or None where there is none."""
+    status, output, _unused = run(["ip", "-json", "-details", "link", "show", "dev", name])
+    if status != 0:
+        return None
+    found: list[dict[str, Any]] = json.loads(output)
+    return found[0] if found else None
+
+
+def backend_of(found: dict[str, Any]) -> str:
+    """``kernel`` or ``userspace``, by the kind of the link."""
+    return "kernel" if found.get("linkinfo", {}).get("info_kind") == "wireguard" else "userspace"
+
+
+def kernel_has_wireguard(run: Run) -> bool:
+    """Whether this kernel makes WireGuard links, found out by making one."""
+    probe = "bocage-probe"
+    status, _output_text, _error = run(["ip", "link", "add", "dev", probe, "type", "wireguard"])
+    if status == 0:
+        run(["ip", "link", "delete", "dev", probe])
+    return status == 0
+
+
+def _routes(run: Run, name: str) -> dict[str, str]:
+    routes: dict[str, str] = {}
+    for family in ("-4", "-6"):
+        for route in json.loads(_output(run, ["ip", "-json", family, "route", "show", "dev", name]) or "[]"):
+            # the kernel's own routes follow the addresses
+            if route.get("protocol") == "kernel" or "prefsrc" not in route:
+                continue
+            destination = route["dst"]
+            if destination == "default":
+                destination = "0.0.0.0/0" if family == "-4" else "::/0"
+            routes[str(ipaddress.ip_network(destination))] = route["prefsrc"]
+    return routes
+
+
+def read(run: Run, name: str, expected_public_key: str | None) -> InterfaceState | None:
+    """The live state of the interface, or None where it does not exist.
+
+    ``public_key`` is None where it differs from ``expected_public_key``.
+    """
+    found = link(run, name)
+    if found is None:
+        return None
+    addresses = json.loads(_output(run, ["ip", "-json", "address", "show", "dev", name]))
+    own = frozenset(
+        f"{address['local']}/{address['prefixlen']}"
+        for entry in addresses
+        for address in entry.get("addr_info", [])
+        if address.get("scope") == "global"
+    )
+    shown = {
+        what: _output(run, ["wg", "show", name, what])
+        for what in ("public-key", "listen-port", "allowed-ips", "endpoints", "persistent-keepalive")
+    }
+    public_key = shown["public-key"].strip()
+    return InterfaceState(
+        listen_port=int(shown["listen-port"].strip() or 0),
+        mtu=int(found["mtu"]),
+        addresses=own,
+        routes=_routes(run, name),
+        peers=current_peers(shown["allowed-ips"], shown["endpoints"], shown["persistent-keepalive"]),
+        public_key=public_key if public_key == expected_public_key else None,
+    )

@@ -1,0 +1,212 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A WireGuard interface as data: its files, its live state, and the difference.
+
+Pure: reads nothing and runs nothing. Formats are those of wg(8) and ip(8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._common.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class PeerState:
+    """One peer, desired or current. ``keepalive_seconds`` 0 means off."""
+
+    public_key: str
+    endpoint: str | None
+    allowed_ips: frozenset[str]
+    keepalive_seconds: int
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceState:
+    """An interface, desired or current. ``routes`` maps a prefix to its source address."""
+
+    listen_port: int
+    mtu: int
+    addresses: frozenset[str]
+    routes: Mapping[str, str]
+    peers: Mapping[str, PeerState]
+    public_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One command to run, or one file to write; ``about`` says it in words."""
+
+    about: str
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What brings a live interface to what is desired, in order."""
+
+    actions: list[Action] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.actions)
+
+
+def desired_state(parameters: Mapping[str, Any]) -> InterfaceState:
+    """The desired interface from the module's parameters; raises BadInput on a prefix given to two peers."""
+    peers: dict[str, PeerState] = {}
+    owners: dict[str, str] = {}
+    for peer in parameters["peers"]:
+        label = peer.get("name") or peer["public_key"]
+        if peer["public_key"] in peers:
+            raise BadInput(f"Peer {label} is listed twice on interface {parameters['name']}; each public key belongs to one peer.")
+        for prefix in peer["allowed_ips"]:
+            other = owners.setdefault(prefix, label)
+            if other != label:
+                raise BadInput(
+                    f"Prefix {prefix} is given to peers {other} and {label} of interface {parameters['name']}; one prefix belongs to one peer."
+                )
+        peers[peer["public_key"]] = PeerState(
+            public_key=peer["public_key"],
+            endpoint=peer.get("endpoint"),
+            allowed_ips=frozenset(peer["allowed_ips"]),
+            keepalive_seconds=peer.get("keepalive_seconds") or 0,
+            name=peer.get("name") or "",
+        )
+    return InterfaceState(
+        listen_port=parameters["listen_port"],
+        mtu=parameters["mtu"],
+        addresses=frozenset(parameters["addresses"]),
+        routes={route["prefix"]: route["source"] for route in parameters["routes"]},
+        peers=peers,
+    )
+
+
+def render_configuration(state: InterfaceState) -> str:
+    """The file for ``wg syncconf``: no private key, peers in the order of their names."""
+    lines = ["# Managed by Bocage. The private key is in a file of its own.", "[Interface]", f"ListenPort = {state.listen_port}"]
+    for peer in sorted(state.peers.values(), key=lambda peer: (peer.name, peer.public_key)):
+        lines += ["", f"# {peer.name}", "[Peer]", f"PublicKey = {peer.public_key}"]
+        lines.append(f"AllowedIPs = {', '.join(sorted(peer.allowed_ips))}")
+        if peer.endpoint:
+            lines.append(f"Endpoint = {peer.endpoint}")
+        if peer.keepalive_seconds:
+            lines.append(f"PersistentKeepalive = {peer.keepalive_seconds}")
+    return "\n".join(lines) + "\n"
+
+
+def render_addresses(name: str, state: InterfaceState) -> str:
+    """The file for ``ip -batch``: addresses, link and routes."""
+    lines = [f"address replace {address} dev {name}{' nodad' if ':' in address else ''}" for address in sorted(state.addresses)]
+    lines.append(f"link set dev {name} mtu {state.mtu} up")
+    lines += [f"route replace {prefix} dev {name} src {source}" for prefix, source in sorted(state.routes.items())]
+    return "\n".join(lines) + "\n"
+
+
+def configured_endpoints(configuration: str) -> dict[str, str]:
+    """Endpoints by public key that a configuration file holds.
+
+    A peer that moves has another live endpoint; only a change of what was
+    configured is a change.
+    """
+    endpoints: dict[str, str] = {}
+    key = ""
+    for line in configuration.splitlines():
+        name, separator, value = (part.strip() for part in line.partition("="))
+        if not separator:
+            continue
+        if name == "PublicKey":
+            key = value
+        elif name == "Endpoint" and key:
+            endpoints[key] = value
+    return endpoints
+
+
+def _table(text: str) -> dict[str, list[str]]:
+    """Lines of ``wg show INTERFACE WHAT``: a key, then fields separated by tabs or spaces."""
+    return {fields[0]: fields[1:] for fields in (line.split() for line in text.splitlines()) if fields}
+
+
+def current_peers(allowed_ips: str, endpoints: str, keepalives: str) -> dict[str, PeerState]:
+    """Peers from the output of ``wg show`` for ``allowed-ips``, ``endpoints`` and ``persistent-keepalive``."""
+    endpoint_of, keepalive_of = _table(endpoints), _table(keepalives)
+    peers = {}
+    for key, prefixes in _table(allowed_ips).items():
+        endpoint = (endpoint_of.get(key) or ["(none)"])[0]
+        keepalive = (keepalive_of.get(key) or ["off"])[0]
+        peers[key] = PeerState(
+            public_key=key,
+            endpoint=None if endpoint == "(none)" else endpoint,
+            allowed_ips=frozenset(prefix for prefix in prefixes if prefix != "(none)"),
+            keepalive_seconds=0 if keepalive == "off" else int(keepalive),
+        )
+    return peers
+
+
+def _peer_arguments(peer: PeerState, with_endpoint: bool) -> list[str]:
+    arguments = ["peer", peer.public_key]
+    if with_endpoint and peer.endpoint:
+        arguments += ["endpoint", peer.endpoint]
+    arguments += ["persistent-keepalive", str(peer.keepalive_seconds or "off")]
+    arguments += ["allowed-ips", ",".join(sorted(peer.allowed_ips))]
+    return arguments
+
+
+def _batches(groups: Sequence[list[str]], size: int = 200) -> list[list[str]]:
+    """Several peers in one command, few enough for the length of a command line."""
+    return [
+        [word for group in groups[start : start + size] for word in group] for start in range(0, len(groups), size)
+    ]
+
+
+def _peer_actions(name: str, desired: InterfaceState, current: InterfaceState, endpoints: Mapping[str, str]) -> list[Action]:
+    removed = [key for key in current.peers if key not in desired.peers]
+    actions = [
+        Action(f"remove {len(batch) // 3} peers", ("wg", "set", name, *batch))
+        for batch in _batches([["peer", key, "remove"] for key in sorted(removed)])
+    ]
+    changes: list[list[str]] = []
+    for key, peer in sorted(desired.peers.items()):
+        live = current.peers.get(key)
+        # what was configured decides, so that a peer that roams is left where it is
+        moved = peer.endpoint is not None and (
+            live is None or live.endpoint is None or (endpoints.get(key) != peer.endpoint and live.endpoint != peer.endpoint)
+        )
+        if live is None or moved or live.allowed_ips != peer.allowed_ips or live.keepalive_seconds != peer.keepalive_seconds:
+            changes.append(_peer_arguments(peer, moved))
+    actions += [Action(f"set {batch.count('peer')} peers", ("wg", "set", name, *batch)) for batch in _batches(changes)]
+    return actions
+
+
+def plan(
+    name: str, desired: InterfaceState, current: InterfaceState, endpoints: Mapping[str, str], private_key_file: str
+) -> Plan:
+    """Commands that bring the live interface to ``desired`` and touch nothing else.
+
+    ``endpoints`` are those of the configuration applied before. ``current.public_key``
+    None means that the interface has another key than the file and takes it anew.
+    """
+    actions: list[Action] = []
+    if current.public_key is None:
+        actions.append(Action("set the private key", ("wg", "set", name, "private-key", private_key_file)))
+    if current.listen_port != desired.listen_port:
+        actions.append(Action(f"listen on {desired.listen_port}", ("wg", "set", name, "listen-port", str(desired.listen_port))))
+    actions += _peer_actions(name, desired, current, endpoints)
+    for address in sorted(desired.addresses - current.addresses):
+        flags = ("nodad",) if ":" in address else ()
+        actions.append(Action(f"add address {address}", ("ip", "address", "replace", address, "dev", name, *flags)))
+    if current.mtu != desired.mtu:
+        actions.append(Action(f"set mtu {desired.mtu}", ("ip", "link", "set", "dev", name, "mtu", str(desired.mtu))))
+    for prefix, source in sorted(desired.routes.items()):
+        if current.routes.get(prefix) != source:
+            actions.append(Action(f"route {prefix}", ("ip", "route", "replace", prefix, "dev", name, "src", source)))
+    for prefix in sorted(set(current.routes) - set(desired.routes)):
+        actions.append(Action(f"remove route {prefix}", ("ip", "route", "del", prefix, "dev", name)))
+    for address in sorted(current.addresses - desired.addresses):
+        actions.append(Action(f"remove address {address}", ("ip", "address", "del", address, "dev", name)))
+    return Plan(actions)

@@ -1,0 +1,62 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: estate_plan
+short_description: Plan mesh, names and access of hosts from the whole inventory
+version_added: 0.1.0
+description:
+  - Computes on the controller what each host needs to know of the others. No host is contacted and no fact is read, so that a run with C(--limit) plans the same for everyone else.
+  - Public keys come from C(reported.enrolment), which P(bocage.fleet.estate#inventory) verified.
+author:
+  - The Bocage maintainers (@bocage-fleet)
+extends_documentation_fragment:
+  - bocage.fleet.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+options:
+  hosts:
+    description: Hosts to plan for.
+    type: list
+    elements: str
+    required: true
+  keepalive_seconds:
+    description: Interval of persistent keepalive of hosts behind NAT.
+    type: int
+    default: 25
+"""
+
+EXAMPLES = r"""
+- name: Plan for the hosts of this play
+  bocage.fleet.estate_plan:
+    hosts: "{{ ansible_play_hosts_all }}"
+  register: __estate_plan
+
+- name: Apply what was planned for this host
+  bocage.fleet.mesh_interface:
+    addresses: "{{ __estate_plan.hosts[inventory_hostname].mesh.addresses }}"
+    routes: "{{ __estate_plan.hosts[inventory_hostname].mesh.routes }}"
+    peers: "{{ __estate_plan.hosts[inventory_hostname].mesh.peers }}"
+"""
+
+RETURN = r"""
+hosts:
+  description: By host, the plans C(mesh) (addresses, peers, routes), C(access) (prefixes that may come in or pass) and C(names) (records and servers).
+  type: dict
+  returned: success
+not_enrolled:
+  description: Managed hosts of the inventory without a verified enrolment, which nobody peers with.
+  type: list
+  elements: str
+  returned: success
+  sample: [desk7]
+"""
