@@ -37,5 +37,5 @@ def _plain(value: Any, within: str = "") -> Any:
 
 
 def _learns(found: dict[str, Any]) -> bool:
-    """Whether packets fill the set. nft 1.0 does not print the flag `dynamic`, but such a set has a size or a timeout."""
+    """Whether packets fill the set: nft 1.0 hides the flag `dynamic`, but such a set has a size or a timeout."""
     return "size" in found or "timeout" in found or "timeout" in found.get("flags", ())

@@ -1,0 +1,127 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Applies a ruleset that reverts by itself unless a new connection confirms it.
+
+``active.nft`` is what a boot loads and is replaced only on confirmation, so a
+reboot in between reverts, too. The timer runs ``revert.sh``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .._common.atomic import write_file
+from .._common.errors import BocageError
+from .ruleset import TABLE
+
+Run = Callable[[list[str]], tuple[int, str, str]]
+TIMER = "bocage-nftables-revert"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Files of the ruleset in one folder."""
+
+    folder: Path
+
+    @property
+    def active(self) -> Path:
+        return self.folder / "active.nft"
+
+    @property
+    def pending(self) -> Path:
+        return self.folder / "pending.nft"
+
+    @property
+    def previous(self) -> Path:
+        return self.folder / "previous.nft"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state.json"
+
+    @property
+    def revert(self) -> Path:
+        return self.folder / "revert.sh"
+
+
+def _must(run: Run, command: list[str], about: str) -> str:
+    status, output, error = run(command)
+    if status != 0:
+        raise BocageError(f"{about}: {error.strip() or output.strip()}")
+    return output
+
+
+def live_digest(run: Run) -> str | None:
+    """Digest of the live table without its counters, or None where the table is absent."""
+    status, output, _error = run(["nft", "--stateless", "list", "table", "inet", TABLE])
+    return hashlib.sha256(output.encode()).hexdigest() if status == 0 else None
+
+
+def read_state(paths: Paths) -> dict[str, Any]:
+    if not paths.state.exists():
+        return {}
+    try:
+        state: dict[str, Any] = json.loads(paths.state.read_text())
+    except ValueError:
+        # a broken note of what was applied only costs one application more
+        return {}
+    return state
+
+
+def differs(paths: Paths, ruleset: str, run: Run) -> bool:
+    """Whether the file or the live table is not what is desired."""
+    if not paths.active.exists() or paths.active.read_text() != ruleset or paths.pending.exists():
+        return True
+    return live_digest(run) != read_state(paths).get("live_digest")
+
+
+def apply_pending(paths: Paths, ruleset: str, run: Run, confirm_seconds: int) -> str:
+    """Load the ruleset, with a timer that takes it back; returns the token that confirms it.
+
+    A change that an earlier run left unconfirmed is taken back first: one at a time.
+    """
+    if paths.pending.exists():
+        run(["systemctl", "stop", f"{TIMER}.timer"])
+        _must(run, ["sh", str(paths.revert)], "The unconfirmed firewall change of an earlier run could not be taken back")
+    token = secrets.token_hex(8)
+    paths.folder.mkdir(parents=True, exist_ok=True)
+    previous = f"table inet {TABLE}\ndelete table inet {TABLE}\n"
+    if live_digest(run) is not None:
+        previous += _must(run, ["nft", "--stateless", "list", "table", "inet", TABLE], "The present firewall table could not be read")
+    write_file(paths.previous, previous.encode(), 0o644)
+    write_file(paths.pending, ruleset.encode(), 0o644)
+    revert = f"# Managed by Bocage: takes back a firewall change that nobody confirmed.\nnft -f '{paths.previous}' && rm -f '{paths.pending}'\n"
+    write_file(paths.revert, revert.encode(), 0o644)
+    status, output, error = run(["nft", "--check", "--file", str(paths.pending)])
+    if status != 0:
+        paths.pending.unlink()
+        raise BocageError(f"nft refuses the planned ruleset, and nothing was changed: {(error or output).strip()}")
+    if confirm_seconds:
+        run(["systemctl", "reset-failed", f"{TIMER}.timer", f"{TIMER}.service"])
+        _must(
+            run,
+            ["systemd-run", "--quiet", f"--unit={TIMER}", f"--on-active={confirm_seconds}s", "--timer-property=AccuracySec=100ms",
+             "/bin/sh", str(paths.revert)],
+            "The timer that takes a firewall change back could not be started, and nothing was changed",
+        )  # fmt: skip
+    _must(run, ["nft", "--file", str(paths.pending)], "nft could not load the planned ruleset")
+    write_file(paths.state, json.dumps({**read_state(paths), "token": token}).encode(), 0o644)
+    return token
+
+
+def confirm(paths: Paths, token: str, run: Run) -> None:
+    """Make the pending ruleset the one that boots; raises BocageError where it was already taken back."""
+    if not paths.pending.exists() or read_state(paths).get("token") != token:
+        raise BocageError("The firewall change was already taken back on this host, because no new connection confirmed it in time.")
+    run(["systemctl", "stop", f"{TIMER}.timer"])
+    digest = live_digest(run)
+    write_file(paths.state, json.dumps({"live_digest": digest}).encode(), 0o644)
+    paths.pending.replace(paths.active)

@@ -1,0 +1,182 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The nftables ruleset of one host, from its access plan (syntax of nft(8)).
+
+One table of our own, replaced as a whole; the rules of others are never touched.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._common.errors import BadInput
+
+TABLE = "bocage"
+# RFC 4890, section 4.4: what a host must not drop for IPv6 to work.
+ICMPV6_ESSENTIAL = (
+    "destination-unreachable, packet-too-big, time-exceeded, parameter-problem, "
+    "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-query, "
+    "mld-listener-report, mld-listener-done, mld2-listener-report"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A port that a role opens: ``source`` is overlay, management, lan or anywhere."""
+
+    name: str
+    protocol: str
+    port: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All that decides about a host's packets. Prefixes are text, either family."""
+
+    mesh_interface: str
+    mesh_port: int
+    management_prefixes: Sequence[str]
+    overlay_sources: Sequence[str]
+    services: Sequence[Service] = ()
+    relays: Sequence[Mapping[str, Any]] = ()
+    exit_sources: Sequence[str] = ()
+    exit_destinations: Sequence[str] = ()
+    lan_interface: str | None = None
+    masquerade: bool = False
+
+
+def policy_from(parameters: Mapping[str, Any]) -> Policy:
+    """A policy from the module's parameters; raises BadInput in one sentence."""
+    try:
+        for option in ("management_prefixes", "overlay_sources"):
+            for prefix in parameters[option]:
+                ipaddress.ip_network(prefix)
+    except ValueError as error:
+        raise BadInput(f"The firewall cannot use a prefix of {option}: {error}; correct it in the inventory.") from error
+    services = []
+    for service in parameters.get("services") or ():
+        if not 0 < int(service["port"]) < 65536:
+            raise BadInput(f"Service {service['name']} has port {service['port']}; give it a port between 1 and 65535.")
+        services.append(Service(service["name"], service["protocol"], int(service["port"]), service["source"]))
+    exits = parameters.get("exits") or {}
+    if exits and not parameters.get("lan_interface"):
+        raise BadInput("This gateway has no gateway_lan_interface; name the interface that is on the site's LAN.")
+    return Policy(
+        mesh_interface=parameters["mesh_interface"],
+        mesh_port=int(parameters["mesh_port"]),
+        management_prefixes=tuple(parameters["management_prefixes"]),
+        overlay_sources=tuple(parameters["overlay_sources"]),
+        services=tuple(services),
+        relays=tuple(parameters.get("relays") or ()),
+        exit_sources=tuple(exits.get("sources") or ()),
+        exit_destinations=tuple(exits.get("destinations") or ()),
+        lan_interface=parameters.get("lan_interface"),
+        masquerade=parameters.get("translation") == "masquerade",
+    )
+
+
+def _families(prefixes: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """Prefixes split into ``("ip", [...])`` and ``("ip6", [...])``, sorted, empty families left out."""
+    split: dict[str, set[str]] = {"ip": set(), "ip6": set()}
+    for prefix in prefixes:
+        split["ip6" if ":" in prefix else "ip"].add(prefix)
+    return [(family, sorted(found)) for family, found in split.items() if found]
+
+
+def _set(prefixes: Iterable[str]) -> str:
+    return "{ " + ", ".join(prefixes) + " }"
+
+
+def _match(field_name: str, prefixes: Iterable[str]) -> list[str]:
+    return [f"{family} {field_name} {_set(found)}" for family, found in _families(prefixes)]
+
+
+def _service_rules(policy: Policy, source: str) -> list[str]:
+    return [
+        f'{service.protocol} dport {service.port} accept comment "{service.name}"'
+        for service in sorted(policy.services, key=lambda one: (one.name, one.protocol, one.port))
+        if service.source == source
+    ]
+
+
+def _input(policy: Policy) -> list[str]:
+    rules = [
+        "type filter hook input priority filter; policy drop;",
+        'iif "lo" accept',
+        "ct state established,related accept",
+        "ct state invalid drop",
+        f"icmpv6 type {{ {ICMPV6_ESSENTIAL} }} accept",
+        "udp sport 67 udp dport 68 accept",
+        "udp sport 547 udp dport 546 accept",
+        f'udp dport {policy.mesh_port} accept comment "mesh"',
+    ]
+    # a packet from outside that claims an overlay address never gets here: the interface is matched, too
+    rules += [f'iifname "{policy.mesh_interface}" {match} jump overlay' for match in _match("saddr", policy.overlay_sources)]
+    rules.append(f'iifname "{policy.mesh_interface}" drop')
+    rules += [f'{match} tcp dport 22 accept comment "operators"' for match in _match("saddr", policy.management_prefixes)]
+    rules += [f"{match} {rule}" for match in _match("saddr", policy.management_prefixes) for rule in _service_rules(policy, "management")]
+    if policy.lan_interface:
+        rules += [f'iifname "{policy.lan_interface}" {rule}' for rule in _service_rules(policy, "lan")]
+        rules.append(f'iifname "{policy.lan_interface}" icmp type echo-request accept')
+        rules.append(f'iifname "{policy.lan_interface}" icmpv6 type echo-request accept')
+    rules += _service_rules(policy, "anywhere")
+    return rules
+
+
+def _overlay(policy: Policy) -> list[str]:
+    return ["icmp type echo-request accept", "icmpv6 type echo-request accept", *_service_rules(policy, "overlay"), "drop"]
+
+
+def _forward(policy: Policy) -> list[str]:
+    mesh = policy.mesh_interface
+    rules = [
+        "type filter hook forward priority filter; policy drop;",
+        "ct state invalid drop",
+        # the LAN's packets are larger than the tunnel carries
+        f'oifname "{mesh}" tcp flags syn tcp option maxseg size set rt mtu',
+        f'iifname "{mesh}" tcp flags syn tcp option maxseg size set rt mtu',
+        "ct state established,related accept",
+    ]
+    for relay in policy.relays:
+        for family, prefixes in _families(relay["prefixes"]):
+            listed = _set(prefixes)
+            rules.append(
+                f'iifname "{mesh}" oifname "{mesh}" {family} saddr {listed} {family} daddr {listed} accept comment "tenant {relay["name"]}"'
+            )
+    if policy.lan_interface:
+        destinations = dict(_families(policy.exit_destinations))
+        for family, sources in _families(policy.exit_sources):
+            if family in destinations:
+                rules.append(
+                    f'iifname "{mesh}" oifname "{policy.lan_interface}" {family} saddr {_set(sources)} '
+                    f'{family} daddr {_set(destinations[family])} accept comment "into the LAN"'
+                )
+    return rules
+
+
+def _translation(policy: Policy) -> list[str]:
+    rules = ["type nat hook postrouting priority srcnat; policy accept;"]
+    destinations = dict(_families(policy.exit_destinations))
+    rules += [
+        f'oifname "{policy.lan_interface}" {family} saddr {_set(sources)} {family} daddr {_set(destinations[family])} masquerade'
+        for family, sources in _families(policy.exit_sources)
+        if family in destinations
+    ]
+    return rules
+
+
+def render(policy: Policy) -> str:
+    """The file for ``nft -f``: replaces our table in one transaction."""
+    chains = {"input": _input(policy), "overlay": _overlay(policy), "forward": _forward(policy)}
+    if policy.masquerade and policy.lan_interface:
+        chains["postrouting"] = _translation(policy)
+    lines = ["# Managed by Bocage.", f"table inet {TABLE}", f"delete table inet {TABLE}", f"table inet {TABLE} {{"]
+    for name, rules in chains.items():
+        lines += [f"\tchain {name} {{", *(f"\t\t{rule}" for rule in rules), "\t}"]
+    lines.append("}")
+    return "\n".join(lines) + "\n"
