@@ -101,6 +101,12 @@ def signer_key_ids(envelope: Mapping[str, Any], what: str = "the document") -> l
     return list(_parse(envelope, what).signatures)
 
 
+def unverified_payload(envelope: Mapping[str, Any], what: str = "the document") -> bytes:
+    """The payload without a look at its signature: only for a host's own files, never for what came from elsewhere."""
+    payload: bytes = _parse(envelope, what).payload
+    return payload
+
+
 def generate_private_key() -> bytes:
     """A new Ed25519 key, PKCS#8 PEM; the caller keeps it in a file of mode 0600."""
     return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

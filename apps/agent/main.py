@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`bocage-agent report [--print]` and `bocage-agent status`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bocage_core._common import atomic, timestamps
+from bocage_core._common.errors import BocageError
+
+from . import chain
+from .make_report import COUNTER_FILE, draft, read_enrolment, spool_report
+from .settings import DEFAULT_PATH, Settings, read_settings
+from .spool import Spool
+
+STATUS_FILE = "status.json"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="bocage-agent", description="Reports the state of this host to its estate.")
+    parser.add_argument("--config", type=Path, default=DEFAULT_PATH, help="the settings file")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    report = verbs.add_parser("report", help="make a report and deliver it with all that waits")
+    report.add_argument("--print", action="store_true", help="only print what would be reported")
+    status = verbs.add_parser("status", help="show what was delivered and what waits")
+    for verb in (report, status):
+        verb.add_argument("--config", type=Path, default=argparse.SUPPRESS, help="the settings file")
+    options = parser.parse_args(arguments)
+    try:
+        settings = read_settings(options.config)
+        if options.verb == "status":
+            _show(_status(settings))
+        elif options.print:
+            enrolment = read_enrolment(settings)
+            place = chain.read(settings.state_directory / COUNTER_FILE).next_in(enrolment.generation)
+            _show(json.loads(draft(settings, enrolment, place).to_payload()))
+        else:
+            _report(settings)
+    except BocageError as error:
+        return _fault(str(error))
+    except OSError as error:
+        return _fault(f"{error.strerror}: {error.filename or 'a file of the agent'}.")
+    return 0
+
+
+def _report(settings: Settings) -> None:
+    """Spool first, then deliver: whatever happens to the network, the report exists."""
+    settings.state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    spool = Spool(settings.state_directory / "spool")
+    with chain.locked(settings.state_directory / "lock"):
+        report = spool_report(settings, spool, _log)
+        # Half of the time of a call is loading the network library, so it is loaded when there is something to send.
+        from .deliver import deliver
+
+        delivery = deliver(settings, spool, _log)
+        waiting = len(spool.files())
+        before = _read_status(settings)
+        delivered_at = timestamps.write(timestamps.now()) if delivery.delivered else before.get("last_delivery_at")
+        document = {
+            "last_counter": report.counter,
+            "last_delivery_at": delivered_at,
+            "last_problem": delivery.problem,
+        }
+        atomic.write_file(settings.state_directory / STATUS_FILE, json.dumps(document).encode() + b"\n", 0o600)
+    _log(f"Report {report.counter} was made, {delivery.delivered} were delivered, {waiting} are spooled.")
+
+
+def _status(settings: Settings) -> dict[str, Any]:
+    enrolment = read_enrolment(settings)
+    place = chain.read(settings.state_directory / COUNTER_FILE)
+    status = _read_status(settings)
+    return {
+        "host": enrolment.name,
+        "host_id": enrolment.host_id,
+        "generation": enrolment.generation,
+        "registry_url": settings.registry_url,
+        "last_counter": place.counter,
+        "last_delivery_at": status.get("last_delivery_at"),
+        "last_problem": status.get("last_problem"),
+        "spooled": len(Spool(settings.state_directory / "spool").files()),
+    }
+
+
+def _read_status(settings: Settings) -> dict[str, Any]:
+    """The last run's outcome, for people only; a damaged file is as good as none."""
+    try:
+        document = json.loads(atomic.read_bounded(settings.state_directory / STATUS_FILE, 65536))
+    except (FileNotFoundError, ValueError, BocageError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _show(document: dict[str, Any]) -> None:
+    print(json.dumps(document, indent=2, sort_keys=True))
+
+
+def _log(line: str) -> None:
+    """A line for the journal."""
+    print(line, file=sys.stderr)
+
+
+def _fault(message: str) -> int:
+    _log(f"bocage-agent: {message}")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
