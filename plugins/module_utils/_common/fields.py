@@ -74,4 +74,4 @@ def malformed(what: str, wrong: str) -> Refused:
 
 
 def _listed(names: Iterable[object]) -> str:
-    return ", ".join(sorted(ascii(name)[1:41] for name in names)[:5])
+    return ", ".join(sorted(ascii(name)[1:-1][:40] for name in names)[:5])
