@@ -15,18 +15,13 @@ from ansible.utils.vars import load_extra_vars
 from ansible_collections.bocage.fleet.plugins.module_utils._common.estate_check import check_estate
 from ansible_collections.bocage.fleet.plugins.module_utils._common.estate_schema import (
     ESTATE_OPTIONS,
-    HOST_OPTIONS,
     MANAGED_GROUP,
-    SHARED_OPTIONS,
     known_options,
 )
 from ansible_collections.bocage.fleet.plugins.module_utils._common.findings import sentence
 from ansible_collections.bocage.fleet.plugins.module_utils._common.option_check import Unusable
 from ansible_collections.bocage.fleet.plugins.plugin_utils.role_options import read_role_options
 from ansible_collections.bocage.fleet.plugins.plugin_utils.variable_sources import VariableSources
-
-# These may not depend on facts or on role defaults; the options of roles may.
-_ALWAYS_KNOWN = {**ESTATE_OPTIONS, **HOST_OPTIONS, **SHARED_OPTIONS}
 
 
 class ActionModule(ActionBase):
@@ -93,10 +88,7 @@ def _variables_of(hostvars: Any, names: list[str], known: set[str]) -> dict[str,
                 continue
             if evaluated is None:
                 evaluated = hostvars[host]
-            value = _evaluate(evaluated, name)
-            if isinstance(value, Unusable) and name not in _ALWAYS_KNOWN:
-                continue
-            variables[name] = estate[key] = value
+            variables[name] = estate[key] = _evaluate(evaluated, name)
         hosts[host] = variables
     return hosts
 

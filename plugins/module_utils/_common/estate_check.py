@@ -10,12 +10,20 @@ from typing import Any
 
 from .estate_hosts import DEFAULT_MESH_PORT, check_hosts
 from .estate_names import check_names
-from .estate_schema import ESTATE_OPTIONS, HOST_OPTIONS, MANAGED_GROUP, Options, known_options
+from .estate_schema import (
+    ESTATE_OPTIONS,
+    HOST_OPTIONS,
+    MANAGED_GROUP,
+    SHARED_OPTIONS,
+    Options,
+    known_options,
+    required_options,
+)
 from .estate_wide import check_estate_wide
 from .findings import Finding, listed
-from .option_check import Problem, has_type, problems_of
+from .option_check import Problem, Unusable, has_type, problems_of
 
-_NOT_SET = "is not set."
+_FREE_OF_FACTS = {**HOST_OPTIONS, **SHARED_OPTIONS}
 
 
 def check_estate(
@@ -39,7 +47,9 @@ def check_estate(
     findings += estate_findings
     wide, wide_findings = check_estate_wide(estate)
     findings += wide_findings
-    findings += _check_options(hosts, {name: known[name] for name in known if name not in ESTATE_OPTIONS})
+    options = {name: option for name, option in known.items() if name not in ESTATE_OPTIONS}
+    findings += _check_required(hosts, groups, required_options(options))
+    findings += _check_options(hosts, options)
     default_port = role_options.get("mesh_port", {}).get("default", DEFAULT_MESH_PORT)
     port = int(default_port) if has_type(default_port, "int") else DEFAULT_MESH_PORT
     return findings + check_hosts(hosts, groups, wide, port)
@@ -78,11 +88,9 @@ def _check_options(hosts: Mapping[str, Mapping[str, Any]], options: Options) -> 
     checked: dict[tuple[str, int], list[Problem]] = {}
     affected: dict[Problem, list[str]] = {}
     for host, variables in hosts.items():
-        for name in HOST_OPTIONS:
-            if HOST_OPTIONS[name].get("required") and name not in variables:
-                affected.setdefault(((name,), _NOT_SET), []).append(host)
         for name, value in variables.items():
-            if name not in options:
+            # An option of a role may need facts or defaults that are not there yet; a place in the estate may not.
+            if name not in options or (isinstance(value, Unusable) and name not in _FREE_OF_FACTS):
                 continue
             key = (name, id(value))
             if key not in checked:
@@ -90,6 +98,20 @@ def _check_options(hosts: Mapping[str, Mapping[str, Any]], options: Options) -> 
             for problem in checked[key]:
                 affected.setdefault(problem, []).append(host)
     for (path, text), names in affected.items():
-        subject = f"Host{'s' if len(names) > 1 else ''} {listed(names)}"
-        # What is not set is in no file; the host is.
-        yield Finding(f"{subject}: {'.'.join(path)} {text}", () if text == _NOT_SET else path, names[0])
+        yield Finding(f"{_subject(names)}: {'.'.join(path)} {text}", path, names[0])
+
+
+def _check_required(
+    hosts: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]], required: Mapping[str, str]
+) -> Iterable[Finding]:
+    """Options without which a host's roles would stop half way."""
+    for name, group in required.items():
+        members = frozenset(groups.get(group, ()))
+        lacking = [host for host, variables in hosts.items() if host in members and name not in variables]
+        if lacking:
+            # What is not set is in no file; the host is.
+            yield Finding(f"{_subject(lacking)}: {name} is not set.", (), lacking[0])
+
+
+def _subject(hosts: Sequence[str]) -> str:
+    return f"Host{'s' if len(hosts) > 1 else ''} {listed(hosts)}"

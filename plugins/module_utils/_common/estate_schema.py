@@ -54,6 +54,14 @@ SHARED_OPTIONS: Options = {
     "enrolment_key_file": {"type": "path"},
 }
 
+# Which hosts must set the options that the roles of these names require.
+FUNCTION_GROUPS: Mapping[str, str] = {
+    "firewall_": MANAGED_GROUP,
+    "gateway_": GATEWAY_GROUP,
+    "host_": MANAGED_GROUP,
+    "mesh_": MANAGED_GROUP,
+}
+
 INDEX_LIMITS_OF_SITES = (0, 65535)
 INDEX_LIMITS_OF_HOSTS = (1, 65534)
 
@@ -61,3 +69,12 @@ INDEX_LIMITS_OF_HOSTS = (1, 65534)
 def known_options(role_options: Options) -> dict[str, Option]:
     """Every variable an inventory may set, with its description."""
     return {**role_options, **SHARED_OPTIONS, **HOST_OPTIONS, **ESTATE_OPTIONS}
+
+
+def required_options(options: Options) -> dict[str, str]:
+    """The options that hosts must set, each with the group of these hosts."""
+    return {
+        name: group
+        for name, option in options.items()
+        if option.get("required") and (group := FUNCTION_GROUPS.get(name.split("_", 1)[0] + "_"))
+    }

@@ -51,7 +51,7 @@ def test_all_findings_with_their_places_even_with_limit_and_check(example: Path)
     hosts.write_text(hosts.read_text().replace("host_index: 3\n", "host_index: 2\n"))
     estate = example / "group_vars/all/estate.yml"
     estate.write_text(estate.read_text().replace("hub: hub2", "hubb: hub2"))
-    (example / "group_vars/gateways.yml").write_text("host_nmae: x\n")
+    (example / "group_vars/hypervisors.yml").write_text("host_nmae: x\n")
     (example / "host_vars").mkdir()
     (example / "host_vars/tele1.yml").write_text("---\nmesh_endpoint: '{{ no_such_thing }}'\n")
     code, result = validate(example, "--limit", "hub1", "--check", "--diff")
@@ -61,7 +61,8 @@ def test_all_findings_with_their_places_even_with_limit_and_check(example: Path)
     index = line + next(number for number, text in enumerate(lines[line:], 1) if "host_index" in text)
     assert sorted(result["findings"]) == sorted(
         [
-            f"{example}/group_vars/gateways.yml:1: Unknown variable host_nmae of lyon-gw1, lyon-gw2 and bergen-gw1.",
+            f"{example}/group_vars/hypervisors.yml:1: Unknown variable host_nmae of lyon-desk1, bergen-desk1 "
+            "and tele1.",
             f"{estate}:{1 + estate.read_text().splitlines().index('    hubb: hub2')}: "
             "Site bergen: hubb is unknown; did you mean hub?",
             f"{example}/host_vars/tele1.yml:2: Host tele1: mesh_endpoint cannot be evaluated: "
@@ -85,6 +86,6 @@ def test_templates_are_evaluated_for_their_host(example: Path) -> None:
 
 
 def test_allowed_variables(example: Path) -> None:
-    (example / "group_vars/gateways.yml").write_text("host_contact: x\n")
+    (example / "group_vars/hypervisors.yml").write_text("host_contact: x\n")
     assert validate(example)[0] != 0
     assert validate(example, "-e", '{"validate_estate_allowed_variables": ["host_con*"]}')[0] == 0

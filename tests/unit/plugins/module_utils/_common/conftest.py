@@ -14,8 +14,8 @@ from bocage_core._common.estate_check import check_estate
 ROLE_OPTIONS = {
     "mesh_port": {"type": "int", "default": 51820},
     "mesh_backend": {"type": "str", "choices": ["auto", "kernel", "userspace"], "default": "auto"},
-    "firewall_management_prefixes": {"type": "list", "elements": "str", "default": []},
-    "gateway_lan_interface": {"type": "str"},
+    "firewall_management_prefixes": {"type": "list", "elements": "str", "required": True},
+    "gateway_lan_interface": {"type": "str", "required": True},
 }
 ESTATE = {
     "estate_name": "demo",
@@ -36,6 +36,7 @@ ESTATE = {
         "oslo": {"index": 3, "tenant": "beta", "lan_prefixes": ["2001:db8:3::/64"]},
     },
     "registry_host": "hub1",
+    "firewall_management_prefixes": ["198.51.100.192/28"],
 }
 HOSTS: dict[str, dict[str, Any]] = {
     "hub1": {"host_site": "core", "host_index": 10, "mesh_endpoint": "198.51.100.1"},
@@ -45,10 +46,16 @@ HOSTS: dict[str, dict[str, Any]] = {
         "mesh_endpoint": "198.51.100.2",
         "mesh_lan_endpoint": "198.18.1.2",
         "mesh_backend": "kernel",
+        "gateway_lan_interface": "eth1",
     },
     "desk1": {"host_site": "lyon", "host_index": 2, "mesh_lan_endpoint": "198.18.1.3"},
     "tele1": {"host_site": "remote", "host_index": 1},
-    "gw2": {"host_site": "oslo", "host_index": 1, "mesh_lan_endpoint": "2001:db8:3::1"},
+    "gw2": {
+        "host_site": "oslo",
+        "host_index": 1,
+        "mesh_lan_endpoint": "2001:db8:3::1",
+        "gateway_lan_interface": "eth1",
+    },
 }
 GROUPS = {
     "managed": list(HOSTS),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from bocage_core._common.estate_schema import ESTATE_OPTIONS
+from bocage_core._common.option_check import Unusable
 
 
 def test_a_sound_inventory_has_no_finding(inventory: Any) -> None:
@@ -31,6 +32,21 @@ def test_a_missing_variable_of_the_estate(inventory: Any, name: str) -> None:
 def test_a_host_without_a_required_variable(inventory: Any, name: str) -> None:
     del inventory.hosts["tele1"][name]
     assert inventory.texts() == [f"Host tele1: {name} is not set."]
+
+
+def test_options_that_a_function_requires(inventory: Any) -> None:
+    del inventory.estate["firewall_management_prefixes"], inventory.hosts["gw2"]["gateway_lan_interface"]
+    assert inventory.texts() == [
+        "Hosts hub1, gw1, desk1 and 2 others: firewall_management_prefixes is not set.",
+        "Host gw2: gateway_lan_interface is not set.",
+    ]
+
+
+def test_an_option_of_a_role_may_wait_for_facts(inventory: Any) -> None:
+    inventory.hosts["gw1"]["gateway_lan_interface"] = Unusable("'ansible_facts' has no such thing")
+    assert inventory.texts() == []
+    inventory.hosts["gw1"]["mesh_endpoint"] = Unusable("'ansible_facts' has no such thing")
+    assert inventory.texts() == ["Host gw1: mesh_endpoint cannot be evaluated: 'ansible_facts' has no such thing."]
 
 
 def test_a_site_without_index(inventory: Any) -> None:
@@ -60,6 +76,7 @@ def test_a_role_group_that_is_not_managed(inventory: Any) -> None:
 
 def test_a_gateway_whose_site_has_no_lan(inventory: Any) -> None:
     inventory.groups["gateways"].append("tele1")
+    inventory.hosts["tele1"]["gateway_lan_interface"] = "eth1"
     assert inventory.texts() == ["Gateway tele1 is in site remote, which has no lan_prefixes: there is no LAN to join."]
 
 
