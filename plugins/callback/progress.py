@@ -58,10 +58,18 @@ options:
     ini:
       - key: live
         section: bocage_progress
+  remember:
+    description: Whether the durations of complete runs are kept, for the estimates of later ones.
+    type: bool
+    default: true
+    env:
+      - name: BOCAGE_PROGRESS_REMEMBER
+    ini:
+      - key: remember
+        section: bocage_progress
   memory_path:
-    description: File that remembers the durations of runs. Empty for none.
-    type: str
-    default: '{{ ANSIBLE_HOME ~ "/tmp/bocage_progress.json" }}'
+    description: File that keeps them; by default C(tmp/bocage_progress.json) in Ansible's home.
+    type: path
     env:
       - name: BOCAGE_PROGRESS_MEMORY_PATH
     ini:
@@ -173,8 +181,8 @@ class CallbackModule(DefaultCallback):
         self._profile = RunProfile()
         mode = " --check" if context.CLIARGS.get("check") else ""
         self._playbook = f"{Path(playbook._file_name).resolve()}{mode}"
-        if memory := self.get_option("memory_path"):
-            self._estimate = Estimate(load_steps(Path(memory).expanduser(), self._playbook))
+        if self.get_option("remember"):
+            self._estimate = Estimate(load_steps(self._memory_path(), self._playbook))
         if self._wants_live_line():
             self._live = LiveLine(self._display, sys.stdout.fileno(), self._live_text)
             self._live.start()
@@ -222,16 +230,18 @@ class CallbackModule(DefaultCallback):
         if not stats.failures and not stats.dark:
             self._remember()
 
+    def _memory_path(self) -> Path:
+        home = Path(C.config.get_config_value("ANSIBLE_HOME"))
+        return Path(self.get_option("memory_path") or home / "tmp" / "bocage_progress.json")
+
     def _remember(self) -> None:
-        memory = self.get_option("memory_path")
-        if not memory or not self._profile.tasks:
+        if not self.get_option("remember") or not self._profile.tasks:
             return
-        ends = [task.started for task in self._profile.tasks[1:]] + [self._profile.started + self._profile.seconds]
-        steps = [(task.key, end - task.started) for task, end in zip(self._profile.tasks, ends, strict=True)]
+        path = self._memory_path()
         try:
-            save_steps(Path(memory).expanduser(), self._playbook, steps)
+            save_steps(path, self._playbook, self._profile.steps())
         except OSError as error:
-            self._display.warning(f"The durations of this run could not be kept in {memory}: {error.strerror}.")
+            self._display.warning(f"The durations of this run could not be kept in {path}: {error.strerror}.")
 
     def _write_profile(self) -> None:
         if not (path := self.get_option("profile_path")):
@@ -317,7 +327,8 @@ class CallbackModule(DefaultCallback):
         else:
             connection = self._connection_of(result.host, result.task)
         further = self.get_option("controller_actions")
-        calls = module_executions(record.action, host, delegated, connection, further)
+        changed = bool(result.result.get("changed"))
+        calls = module_executions(record.action, host, delegated, connection, further, changed)
         self._profile.called(record, delegated or host, calls)
 
     def _finished(self, result: Any, outcome: str) -> None:

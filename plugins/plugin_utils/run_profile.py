@@ -34,23 +34,35 @@ _BUILTIN = (
     "validate_argument_spec",
 )
 CONTROLLER_ACTIONS = frozenset(
-    [*_BUILTIN, *(f"ansible.builtin.{name}" for name in _BUILTIN), "bocage.fleet.validate_estate"]
+    [
+        *_BUILTIN,
+        *(f"ansible.builtin.{name}" for name in _BUILTIN),
+        "bocage.fleet.estate_plan",
+        "bocage.fleet.validate_estate",
+    ]
 )
 
 # These ask for the state of the file with one module and change it with another.
 _TWO_MODULES = ("copy", "template", "fetch", "unarchive")
 MODULES_OF_ACTION = {name: 2 for short in _TWO_MODULES for name in (short, f"ansible.builtin.{short}")}
+# This one confirms a change through a new connection.
+MODULES_OF_CHANGE = {**MODULES_OF_ACTION, "bocage.fleet.nft_ruleset": 2}
 
 
 def module_executions(
-    action: str, host: str, delegated_to: str | None, connection: str | None, controller_actions: Collection[str] = ()
+    action: str,
+    host: str,
+    delegated_to: str | None,
+    connection: str | None,
+    controller_actions: Collection[str] = (),
+    changed: bool = False,
 ) -> int:
     """How many modules one execution of an action runs on a host that is not the controller."""
     if action in CONTROLLER_ACTIONS or action in controller_actions:
         return 0
     if (delegated_to or host) in LOCAL_HOSTS or connection in LOCAL_CONNECTIONS:
         return 0
-    return MODULES_OF_ACTION.get(action, 1)
+    return (MODULES_OF_CHANGE if changed else MODULES_OF_ACTION).get(action, 1)
 
 
 @dataclass
@@ -132,6 +144,11 @@ class RunProfile:
 
     def slowest(self, count: int) -> list[TaskRecord]:
         return sorted(self.tasks, key=lambda task: -task.seconds)[:count]
+
+    def steps(self) -> list[tuple[str, float]]:
+        """Each task with the seconds until the next one began."""
+        ends = [task.started for task in self.tasks[1:]] + [self._clock()]
+        return [(task.key, end - task.started) for task, end in zip(self.tasks, ends, strict=True)]
 
     def roles(self) -> dict[str, HostRecord]:
         """Calls and seconds of each role; tasks outside roles stand under an empty name."""

@@ -204,7 +204,7 @@ def test_a_failure_is_printed_in_full_and_named(project: Project) -> None:
 
 
 def test_differences_in_check_mode(project: Project) -> None:
-    run = project.run("--check", "--diff", ANSIBLE_CHECK_MODE_MARKERS="true")
+    run = project.run("--check", "--diff", BOCAGE_PROGRESS_REMEMBER="false", ANSIBLE_CHECK_MODE_MARKERS="true")
     assert run.returncode == 0, run.stdout
     assert "PLAY [Work] [CHECK MODE]" in run.stdout
     assert "DRY RUN" in run.stdout
@@ -215,6 +215,7 @@ def test_differences_in_check_mode(project: Project) -> None:
         < lines.index("TASK [Write] ok=0 changed=1 skipped=1 failed=0; changed: alpha")
     )
     assert not (project.folder / "written").exists()
+    assert not (project.folder / "home/tmp/bocage_progress.json").exists()
 
 
 def test_a_verbose_run_whose_profile_cannot_be_written(project: Project) -> None:
@@ -229,6 +230,8 @@ def test_a_verbose_run_whose_profile_cannot_be_written(project: Project) -> None
 
 def test_on_a_terminal_one_line_lives(project: Project) -> None:
     assert " left" not in project.run_on_terminal()
+    memory = project.folder / "home/tmp/bocage_progress.json"
+    assert list(json.loads(memory.read_text())) == [str(project.folder / "play.yml")]
     (project.folder / "written").unlink()
     output = project.run_on_terminal()
     # Every live line is drawn over the one before and removed before anything else is printed.

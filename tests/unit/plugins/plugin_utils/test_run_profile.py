@@ -47,6 +47,12 @@ def test_module_executions(action: str, host: str, delegated_to: str | None, con
     assert module_executions(action, host, delegated_to, connection, ["our.own.planner"]) == calls
 
 
+def test_a_change_may_need_a_second_module() -> None:
+    for changed, calls in ((False, 1), (True, 2)):
+        assert module_executions("bocage.fleet.nft_ruleset", "gw1", None, "ssh", changed=changed) == calls
+    assert module_executions("copy", "gw1", None, "ssh", changed=True) == 2
+
+
 def test_the_record_of_a_run() -> None:
     clock = Clock()
     profile = RunProfile(clock)
@@ -75,6 +81,7 @@ def test_the_record_of_a_run() -> None:
     assert quick.outcomes == {"changed": ["gw1"], "ok": ["gw2"]}
     assert (slow.done, slow.count("failed"), slow.count("ok")) == (1, 1, 0)
     assert profile.median_calls() == 2
+    assert profile.steps() == [("one|quick|a.yml:1", 2), ("one|slow|", 6)]
     data = profile.as_data()
     assert data["seconds"] == 8
     assert data["hosts"] == {
