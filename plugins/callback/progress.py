@@ -29,7 +29,6 @@ extends_documentation_fragment:
   - result_format_callback
 options:
   display_ok_hosts:
-    name: Show results that are ok
     description: Whether results that are merely ok are printed. C(-v) prints them always.
     type: bool
     default: false
@@ -39,7 +38,6 @@ options:
       - key: display_ok_hosts
         section: defaults
   display_skipped_hosts:
-    name: Show results that were skipped
     description: Whether results that were skipped are printed. C(-v) prints them always.
     type: bool
     default: false
@@ -112,8 +110,6 @@ options:
     ini:
       - key: controller_actions
         section: bocage_progress
-requirements:
-  - Set as C(stdout_callback) in the configuration.
 """
 
 import atexit
@@ -161,8 +157,6 @@ class CallbackModule(DefaultCallback):
         self._current: TaskRecord | None = None
         self._live: LiveLine | None = None
         self._print_ok = False
-
-    # Options
 
     def get_option(self, k: str, hostvars: Any = None) -> Any:
         if k in ("display_ok_hosts", "display_skipped_hosts") and (self._print_ok or self._display.verbosity > 0):
