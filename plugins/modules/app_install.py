@@ -1,0 +1,152 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: app_install
+short_description: Unpack a program of Bocage on a host
+version_added: 0.1.0
+description:
+  - Unpacks an archive of M(bocage.fleet.app_archive) under C(/opt/bocage/<name>/<version>), byte-compiles it, and moves the link C(current) to it in one step. The version before stays.
+  - The archive is sent only where the version is missing.
+author:
+  - The Bocage maintainers (@bocage-fleet)
+extends_documentation_fragment:
+  - bocage.fleet.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  name:
+    description: Name of the program.
+    type: str
+    required: true
+  version:
+    description: Version to run.
+    type: str
+    required: true
+  archive:
+    description: The archive on the controller.
+    type: path
+    required: true
+  directory:
+    description: Where programs live on the host.
+    type: path
+    default: /opt/bocage
+  keep:
+    description: How many versions stay, the newest first.
+    type: int
+    default: 2
+"""
+
+EXAMPLES = r"""
+- name: Put the agent on the host
+  bocage.fleet.app_install:
+    name: agent
+    version: 0.1.0-3f1c2a9b7d10
+    archive: ~/.cache/bocage/bocage-agent-0.1.0-3f1c2a9b7d10-x86_64.tar.gz
+"""
+
+RETURN = r"""
+path:
+  description: Folder of the version that runs.
+  type: str
+  returned: success
+missing:
+  description: Whether the version has still to be sent; for the controller's half of this module.
+  type: bool
+  returned: success
+removed:
+  description: Versions that were removed.
+  type: list
+  elements: str
+  returned: success
+"""
+
+import os
+import shutil
+import tarfile
+import tempfile
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
+
+
+def unpack(module: AnsibleModule, archive: Path, target: Path) -> None:
+    """Unpack beside the target and move it there whole, so that a version exists entirely or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as folder:
+        inside = Path(folder) / "root"
+        with tarfile.open(archive) as packed:
+            packed.extractall(inside, filter="data")
+        inside.chmod(0o755)
+        # compiled for where it will be, so that tracebacks name files that exist
+        status, output, error = module.run_command(
+            ["/usr/bin/python3", "-m", "compileall", "-q", "-s", str(inside), "-p", str(target), "-j", "1", str(inside)]
+        )
+        if status != 0:
+            raise BocageError(f"The archive {archive} does not compile with this host's Python: {(error or output).strip()}")
+        inside.replace(target)
+
+
+def point(link: Path, version: str) -> None:
+    temporary = link.with_name(".current.new")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(version)
+    temporary.replace(link)
+
+
+def install(module: AnsibleModule) -> dict:
+    parameters = module.params
+    root = Path(parameters["directory"]) / parameters["name"]
+    target, link = root / parameters["version"], root / "current"
+    before = os.readlink(link) if link.is_symlink() else None
+    missing = not target.is_dir()
+    result = {
+        "changed": missing or before != parameters["version"],
+        "path": str(target),
+        "missing": missing,
+        "removed": [],
+        "diff": {"before": f"{before or 'absent'}\n", "after": f"{parameters['version']}\n"},
+    }
+    if module.check_mode or not result["changed"] or (missing and not parameters["archive"]):
+        return result
+    if missing:
+        unpack(module, Path(parameters["archive"]), target)
+        result["missing"] = False
+    point(link, parameters["version"])
+    others = [path for path in root.iterdir() if path.is_dir() and not path.is_symlink() and path != target]
+    others.sort(key=lambda path: (path.name != before, -path.stat().st_mtime))
+    for old in others[max(parameters["keep"] - 1, 0) :]:
+        shutil.rmtree(old)
+        result["removed"].append(old.name)
+    return result
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "version": {"type": "str", "required": True},
+            "archive": {"type": "path", "required": True},
+            "directory": {"type": "path", "default": "/opt/bocage"},
+            "keep": {"type": "int", "default": 2},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**install(module))
+    except (BocageError, OSError, tarfile.TarError) as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()
