@@ -11,7 +11,7 @@ type: stdout
 short_description: Progress of long runs and a profile at their end
 version_added: 0.1.0
 author:
-  - The Bocage maintainers (@bocage)
+  - The Bocage maintainers (@bocage-fleet)
 description:
   - On a terminal, shows one live line with the time, an estimate of what remains, the hosts that are done with the
     current task, and the names of play and task. What changed or failed, differences, warnings and the output of

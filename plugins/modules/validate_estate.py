@@ -18,7 +18,7 @@ description:
     nobody serves.
   - Needs no facts and contacts no host. It runs once, whatever C(--limit) says, and always looks at all hosts.
 author:
-  - The Bocage maintainers (@bocage)
+  - The Bocage maintainers (@bocage-fleet)
 extends_documentation_fragment:
   - action_common_attributes
   - action_common_attributes.conn
