@@ -72,7 +72,6 @@ removed:
 
 import os
 import shutil
-import tarfile
 import tempfile
 from pathlib import Path
 
@@ -85,9 +84,12 @@ def unpack(module: AnsibleModule, archive: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as folder:
         inside = Path(folder) / "root"
-        with tarfile.open(archive) as packed:
-            packed.extractall(inside, filter="data")
-        inside.chmod(0o755)
+        inside.mkdir(mode=0o755)
+        status, output, error = module.run_command(
+            ["tar", "--extract", "--gzip", "--no-same-owner", "--file", str(archive), "--directory", str(inside)]
+        )
+        if status != 0:
+            raise BocageError(f"The archive {archive} cannot be unpacked on this host: {(error or output).strip()}")
         # compiled for where it will be, so that tracebacks name files that exist
         status, output, error = module.run_command(
             ["/usr/bin/python3", "-m", "compileall", "-q", "-s", str(inside), "-p", str(target), "-j", "1", str(inside)]
@@ -144,7 +146,7 @@ def main() -> None:
     )
     try:
         module.exit_json(**install(module))
-    except (BocageError, OSError, tarfile.TarError) as error:
+    except (BocageError, OSError) as error:
         module.fail_json(msg=str(error))
 
 
