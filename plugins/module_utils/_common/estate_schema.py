@@ -51,7 +51,8 @@ HOST_OPTIONS: Options = {
 # Read by playbooks or by several roles.
 SHARED_OPTIONS: Options = {
     "registry_host": {"type": "str"},
-    "enrolment_key_file": {"type": "path"},
+    "enrol_key_holder": {"type": "str"},
+    "enrol_replace": {"type": "bool"},
 }
 
 # Which hosts must set the options that the roles of these names require.
