@@ -12,6 +12,7 @@ from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.access import plan_access
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.names import plan_names
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.peers import plan_host
+from ansible_collections.bocage.fleet.plugins.module_utils._mesh.proofs import plan_outsider_probes, plan_probes
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of
 
 
@@ -29,6 +30,8 @@ class ActionModule(ActionBase):
             {
                 "hosts": {"type": "list", "elements": "str", "required": True},
                 "keepalive_seconds": {"type": "int", "default": 25},
+                "pages": {"type": "list", "elements": "dict", "default": []},
+                "outsiders": {"type": "list", "elements": "str", "default": []},
             }
         )
         result["changed"] = False
@@ -41,7 +44,10 @@ class ActionModule(ActionBase):
                         "mesh": plan_host(estate, name, arguments["keepalive_seconds"]),
                         "access": plan_access(estate, name),
                         "names": plan_names(estate, name),
+                        "probes": [probe.to_dict() for probe in plan_probes(estate, name, arguments["pages"])],
                     }
+            for name in arguments["outsiders"]:
+                plans[name] = {"probes": [probe.to_dict() for probe in plan_outsider_probes(estate, name)]}
         except BocageError as error:
             result.update(failed=True, msg=str(error))
             return result

@@ -33,6 +33,16 @@ options:
     description: Interval of persistent keepalive of hosts behind NAT.
     type: int
     default: 25
+  pages:
+    description: Pages that must open, each with C(from) (a host), C(url) and C(contains) (a text).
+    type: list
+    elements: dict
+    default: []
+  outsiders:
+    description: Hosts outside the overlay, which must reach none of it.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -50,7 +60,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hosts:
-  description: By host, the plans C(mesh) (addresses, peers, routes), C(access) (prefixes that may come in or pass) and C(names) (records and servers).
+  description: By host, the plans C(mesh) (addresses, peers, routes), C(access) (prefixes that may come in or pass), C(names) (records and servers) and C(probes) (what a proof tries).
   type: dict
   returned: success
 not_enrolled:

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Everything an operator or developer of this project runs. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := $(CURDIR)/.venv
+STAMP := $(VENV)/.installed
+INVENTORY ?= inventories/lab
+LAB ?= demo
+PLAYBOOK ?= playbooks/site.yml
+LIMIT ?=
+SCENARIO ?=
+BENCH ?=
+HOST ?=
+ARGS ?=
+
+export PATH := $(VENV)/bin:$(PATH)
+export VIRTUAL_ENV := $(VENV)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export PYTHONDONTWRITEBYTECODE := 1
+# Ansible insists on a locale with UTF-8
+export LC_ALL := C.UTF-8
+
+say = @printf '\n==> %s\n' "$(1)"
+lab = ansible-playbook -i localhost, -e ansible_python_interpreter=$(VENV)/bin/python -e @lab/estates/$(LAB).yml
+
+.PHONY: help demo test test-unit test-molecule test-estate lint bench docs build lab-up lab-down lab-status lab-shell converge clean venv
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## make the virtual environment in .venv from the lock file
+
+$(STAMP): requirements/dev.txt lab/bootstrap.sh
+	$(call say,Installing what the controller needs (a few minutes, once))
+	lab/bootstrap.sh environment
+	@test -x $(VENV)/bin/python || /usr/bin/python3 -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+build/src: ## the library and the programs as import packages, for tests and the type checker
+	@mkdir -p $@
+	@ln -sfn ../../plugins/module_utils $@/bocage_core
+	@ln -sfn ../../apps/agent $@/bocage_agent
+	@ln -sfn ../../apps/registry $@/bocage_registry
+
+demo: venv ## bring up the demo estate, converge it, prove it, show it
+	@tests/timed.sh "1/6 the lab" $(MAKE) --no-print-directory lab-up
+	@tests/timed.sh "2/6 trust of the estate" ansible-playbook -i $(INVENTORY) playbooks/trust.yml
+	@tests/timed.sh "3/6 enrolment of new hosts" ansible-playbook -i $(INVENTORY) playbooks/enrol.yml -e enrol_key_holder=lab
+	@tests/timed.sh "4/6 the whole estate" ansible-playbook -i $(INVENTORY) playbooks/site.yml
+	@tests/timed.sh "5/6 proofs" ansible-playbook -i $(INVENTORY) playbooks/prove.yml
+	@tests/timed.sh "6/6 the estate as it reports itself" ansible-playbook -i $(INVENTORY) playbooks/show.yml
+	@cat lab/what-next.txt
+
+test: venv ## everything: lint, unit and repository tests, scenarios, the whole estate
+	@tests/timed.sh "1/4 lint" $(MAKE) --no-print-directory lint
+	@tests/timed.sh "2/4 unit and repository tests" $(MAKE) --no-print-directory test-unit
+	@tests/timed.sh "3/4 scenarios" $(MAKE) --no-print-directory test-molecule
+	@tests/timed.sh "4/4 the whole estate" $(MAKE) --no-print-directory test-estate
+
+test-unit: venv build/src ## unit tests and tests on the tree
+	pytest tests/unit tests/repo $(ARGS)
+
+test-molecule: venv ## scenarios in containers (SCENARIO=name for one)
+	@lab/bootstrap.sh lab
+	tests/molecule.sh $(SCENARIO)
+
+test-estate: venv build/src ## the demo estate from end to end, with faults and attacks
+	@lab/bootstrap.sh lab
+	pytest tests/estate -p no:cacheprovider $(ARGS)
+
+lint: venv build/src ## ansible-lint, ruff, mypy, yamllint, sanity of the built artifact
+	tests/lint.sh
+	tests/sanity.sh
+
+bench: venv build/src ## figures as JSON lines (BENCH=converge|mesh|state for one group)
+	@tests/bench/run.sh $(BENCH)
+
+docs: venv ## reference pages from the specs
+	docs/build.sh
+
+build: venv ## the collection's artifact and the wheel, in build/dist
+	@mkdir -p build/dist
+	ansible-galaxy collection build --force --output-path build/dist
+	$(VENV)/bin/python -m build --wheel --outdir build/dist .
+
+lab-up: venv ## start the lab (LAB=demo)
+	@lab/bootstrap.sh lab
+	$(lab) lab/up.yml
+
+lab-down: venv ## remove the lab's hosts and networks; image and package cache stay
+	$(lab) lab/down.yml
+
+lab-status: ## show the lab's hosts
+	@lab/bin/podman ps --all --filter name=bocage- --format 'table {{.Names}}\t{{.Status}}'
+
+lab-shell: ## a shell on a host of the lab (HOST=gw1)
+	@test -n "$(HOST)" || { echo "lab-shell: name a host, as in: make lab-shell HOST=gw1"; exit 2; }
+	@lab/bin/podman exec -it bocage-$(LAB)-$(HOST) bash
+
+converge: venv ## run a playbook on the inventory (PLAYBOOK=, LIMIT=, ARGS=)
+	ansible-playbook -i $(INVENTORY) $(PLAYBOOK) $(if $(LIMIT),--limit '$(LIMIT)') $(ARGS)
+
+clean: ## remove the lab, its keys and everything that was built
+	@if [ -x $(VENV)/bin/ansible-playbook ]; then $(lab) lab/down.yml -e lab_purge=true; fi
+	rm -rf build .lab inventories/lab/trust $(VENV)
