@@ -18,7 +18,6 @@ ARGS ?=
 export PATH := $(VENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(VENV)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
-export PYTHONDONTWRITEBYTECODE := 1
 # Ansible insists on a locale with UTF-8
 export LC_ALL := C.UTF-8
 

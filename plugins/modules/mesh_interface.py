@@ -73,9 +73,8 @@ options:
         type: str
         required: true
       source:
-        description: Source address to use for it.
+        description: Source address to use for it, or none where the host has no address of that family.
         type: str
-        required: true
   peers:
     description: All peers of the interface; others are removed.
     type: list
@@ -150,7 +149,7 @@ ARGUMENTS = {
         "type": "list",
         "elements": "dict",
         "default": [],
-        "options": {"prefix": {"type": "str", "required": True}, "source": {"type": "str", "required": True}},
+        "options": {"prefix": {"type": "str", "required": True}, "source": {"type": "str"}},
     },
     "peers": {
         "type": "list",

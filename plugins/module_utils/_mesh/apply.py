@@ -48,7 +48,10 @@ def _normal(parameters: Mapping[str, Any]) -> dict[str, Any]:
     try:
         normal["addresses"] = [str(ipaddress.ip_interface(address)) for address in parameters["addresses"]]
         normal["routes"] = [
-            {"prefix": str(ipaddress.ip_network(route["prefix"])), "source": str(ipaddress.ip_address(route["source"]))}
+            {
+                "prefix": str(ipaddress.ip_network(route["prefix"])),
+                "source": str(ipaddress.ip_address(route["source"])) if route.get("source") else None,
+            }
             for route in parameters["routes"]
         ]
         normal["peers"] = [

@@ -50,17 +50,17 @@ def kernel_has_wireguard(run: Run) -> bool:
     return status == 0
 
 
-def _routes(run: Run, name: str) -> dict[str, str]:
-    routes: dict[str, str] = {}
+def _routes(run: Run, name: str) -> dict[str, str | None]:
+    routes: dict[str, str | None] = {}
     for family in ("-4", "-6"):
         for route in json.loads(_output(run, ["ip", "-json", family, "route", "show", "dev", name]) or "[]"):
             # the kernel's own routes follow the addresses
-            if route.get("protocol") == "kernel" or "prefsrc" not in route:
+            if route.get("protocol") == "kernel" or route.get("type") == "multicast":
                 continue
             destination = route["dst"]
             if destination == "default":
                 destination = "0.0.0.0/0" if family == "-4" else "::/0"
-            routes[str(ipaddress.ip_network(destination))] = route["prefsrc"]
+            routes[str(ipaddress.ip_network(destination))] = route.get("prefsrc")
     return routes
 
 

@@ -28,12 +28,12 @@ class PeerState:
 
 @dataclass(frozen=True, slots=True)
 class InterfaceState:
-    """An interface, desired or current. ``routes`` maps a prefix to its source address."""
+    """An interface, desired or current. ``routes`` maps a prefix to its source address, if any."""
 
     listen_port: int
     mtu: int
     addresses: frozenset[str]
-    routes: Mapping[str, str]
+    routes: Mapping[str, str | None]
     peers: Mapping[str, PeerState]
     public_key: str | None = None
 
@@ -104,8 +104,12 @@ def render_addresses(name: str, state: InterfaceState) -> str:
     """The file for ``ip -batch``: addresses, link and routes."""
     lines = [f"address replace {address} dev {name}{' nodad' if ':' in address else ''}" for address in sorted(state.addresses)]
     lines.append(f"link set dev {name} mtu {state.mtu} up")
-    lines += [f"route replace {prefix} dev {name} src {source}" for prefix, source in sorted(state.routes.items())]
+    lines += [" ".join(["route replace", *_route(name, prefix, source)]) for prefix, source in sorted(state.routes.items())]
     return "\n".join(lines) + "\n"
+
+
+def _route(name: str, prefix: str, source: str | None) -> list[str]:
+    return [prefix, "dev", name, *(["src", source] if source else [])]
 
 
 def configured_endpoints(configuration: str) -> dict[str, str]:
@@ -203,8 +207,8 @@ def plan(
     if current.mtu != desired.mtu:
         actions.append(Action(f"set mtu {desired.mtu}", ("ip", "link", "set", "dev", name, "mtu", str(desired.mtu))))
     for prefix, source in sorted(desired.routes.items()):
-        if current.routes.get(prefix) != source:
-            actions.append(Action(f"route {prefix}", ("ip", "route", "replace", prefix, "dev", name, "src", source)))
+        if prefix not in current.routes or current.routes[prefix] != source:
+            actions.append(Action(f"route {prefix}", ("ip", "route", "replace", *_route(name, prefix, source))))
     for prefix in sorted(set(current.routes) - set(desired.routes)):
         actions.append(Action(f"remove route {prefix}", ("ip", "route", "del", prefix, "dev", name)))
     for address in sorted(current.addresses - desired.addresses):

@@ -150,8 +150,8 @@ def plan_peers(estate: Estate, host_name: str, keepalive_seconds: int = 25) -> l
     return sorted(peers, key=lambda peer: peer.name)
 
 
-def plan_routes(estate: Estate, host_name: str, peers: list[Peer]) -> list[dict[str, str]]:
-    """Routes into the interface: ``{"prefix", "source"}``, each with the source address it needs.
+def plan_routes(estate: Estate, host_name: str, peers: list[Peer]) -> list[dict[str, str | None]]:
+    """Routes into the interface: ``{"prefix", "source"}``; the source is None where the host has no address of that family.
 
     A prefix that a shorter one already covers is not repeated.
     """
@@ -159,6 +159,9 @@ def plan_routes(estate: Estate, host_name: str, peers: list[Peer]) -> list[dict[
     prefixes = {estate.ula_prefix}
     for peer in peers:
         prefixes.update(peer.allowed_ips)
+    if host.is_hub:
+        # one route a site instead of one a host
+        prefixes.update(site.prefix4 for site in estate.sites_by_hub[host.name] if site.prefix4)
     networks = [ipaddress.ip_network(prefix) for prefix in prefixes]
     kept: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
     last: dict[int, int] = {4: -1, 6: -1}
@@ -167,12 +170,10 @@ def plan_routes(estate: Estate, host_name: str, peers: list[Peer]) -> list[dict[
         if int(network.broadcast_address) > last[network.version]:
             kept.append(network)
             last[network.version] = int(network.broadcast_address)
-    routes = []
-    for network in kept:
-        source = host.address6 if network.version == 6 else host.address4
-        if source is not None:
-            routes.append({"prefix": str(network), "source": source})
-    return routes
+    # a hub without an IPv4 address of its own still relays IPv4
+    return [
+        {"prefix": str(network), "source": host.address6 if network.version == 6 else host.address4} for network in kept
+    ]
 
 
 def plan_host(estate: Estate, host_name: str, keepalive_seconds: int = 25) -> Mapping[str, Any]:
