@@ -32,11 +32,12 @@ class ActionModule(ActionBase):
                 "keepalive_seconds": {"type": "int", "default": 25},
                 "pages": {"type": "list", "elements": "dict", "default": []},
                 "outsiders": {"type": "list", "elements": "str", "default": []},
+                "assume_enrolled": {"type": "bool", "default": False},
             }
         )
         result["changed"] = False
         try:
-            estate = estate_of(task_vars)
+            estate = estate_of(task_vars, assume_enrolled=arguments["assume_enrolled"])
             plans = {}
             for name in arguments["hosts"]:
                 if name in estate.hosts:

@@ -10,7 +10,8 @@ module: estate_plan
 short_description: Plan mesh, names and access of hosts from the whole inventory
 version_added: 0.1.0
 description:
-  - Computes on the controller what each host needs to know of the others. No host is contacted and no fact is read, so that a run with C(--limit) plans the same for everyone else.
+  - Computes on the controller what each host needs to know of the others. No host is contacted and no fact is read,
+    so that a run with C(--limit) plans the same for everyone else.
   - Public keys come from C(reported.enrolment), which P(bocage.fleet.estate#inventory) verified.
 author:
   - The Bocage maintainers (@bocage-fleet)
@@ -43,6 +44,10 @@ options:
     type: list
     elements: str
     default: []
+  assume_enrolled:
+    description: Whether hosts that are not enrolled get a placeholder for their key, so that an estate can be planned before it exists. Never apply such a plan.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -60,7 +65,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hosts:
-  description: By host, the plans C(mesh) (addresses, peers, routes), C(access) (prefixes that may come in or pass), C(names) (records and servers) and C(probes) (what a proof tries).
+  description: By host, the plans C(mesh) (addresses, peers, routes), C(access) (prefixes that may come in or pass),
+    C(names) (records and servers) and C(probes) (what a proof tries).
   type: dict
   returned: success
 not_enrolled:

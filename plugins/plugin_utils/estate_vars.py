@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,11 +18,17 @@ ESTATE_VARIABLES = ("estate_name", "estate_domain", "estate_ula_prefix", "estate
 HOST_VARIABLES = ("host_site", "host_index", "mesh_endpoint", "mesh_lan_endpoint", "mesh_port")
 
 
-def estate_of(task_vars: Mapping[str, Any]) -> Estate:
+def placeholder_key(name: str) -> str:
+    """Stands for the key of a host that has none yet; nobody has its private half."""
+    return base64.b64encode(hashlib.sha256(f"placeholder {name}".encode()).digest()).decode()
+
+
+def estate_of(task_vars: Mapping[str, Any], assume_enrolled: bool = False) -> Estate:
     """Build the estate; facts are never read, so ``--limit`` changes nothing.
 
     Public keys come from ``reported.enrolment.mesh_key``, which the inventory
-    plugin verified. Raises BadInput where the inventory cannot be used.
+    plugin verified; with ``assume_enrolled`` hosts without one get a placeholder,
+    for planning alone. Raises BadInput where the inventory cannot be used.
     """
     groups = task_vars["groups"]
     hostvars = task_vars["hostvars"]
@@ -40,6 +48,6 @@ def estate_of(task_vars: Mapping[str, Any]) -> Estate:
         values: dict[str, Any] = {key: variables[key] for key in HOST_VARIABLES if key in variables}
         values["roles"] = roles[name]
         enrolment = (variables.get("reported") or {}).get("enrolment") or {}
-        values["public_key"] = enrolment.get("mesh_key")
+        values["public_key"] = enrolment.get("mesh_key") or (placeholder_key(name) if assume_enrolled else None)
         hosts[name] = values
     return Estate.from_vars(estate_vars, hosts)

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs playbooks as an operator does, through ansible-runner, and looks into the lab's hosts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ansible_runner
+
+ROOT = Path(__file__).resolve().parents[2]
+PODMAN = ROOT / "lab" / "bin" / "podman"
+INVENTORY = ROOT / "inventories" / "lab"
+MANAGED = ("hub1", "gw1", "gw2", "wrs1", "desk1", "tele1")
+
+
+@dataclass
+class Run:
+    """What a playbook did, from the events of ansible-runner."""
+
+    status: str
+    stdout: str
+    stats: Mapping[str, Mapping[str, int]]
+    changed_tasks: list[tuple[str, str]] = field(default_factory=list)
+    failures: list[tuple[str, str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "successful"
+
+    def changed(self) -> dict[str, int]:
+        return {host: count for host, count in self.stats.get("changed", {}).items() if count}
+
+
+def environment(**extra: str) -> dict[str, str]:
+    return {
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_DEPRECATION_WARNINGS": "True",
+        "ANSIBLE_SYSTEM_WARNINGS": "True",
+        "LC_ALL": "C.UTF-8",
+        "PATH": os.environ["PATH"],
+        **extra,
+    }
+
+
+def _collect(runner: Any) -> Run:
+    run = Run(status=runner.status, stdout=runner.stdout.read(), stats=runner.stats or {})
+    for event in runner.events:
+        data = event.get("event_data", {})
+        result = data.get("res", {})
+        if event["event"] == "runner_on_ok" and result.get("changed"):
+            run.changed_tasks.append((data["host"], data["task"]))
+        elif event["event"] in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
+            run.failures.append((data["host"], data["task"], str(result.get("msg"))))
+        elif event["event"] in ("warning", "deprecated", "system_warning"):
+            run.warnings.append(event.get("stdout", ""))
+    return run
+
+
+def playbook(
+    name: str, *arguments: str, inventory: Path = INVENTORY, extra: Mapping[str, Any] | None = None, verbosity: int = 0
+) -> Run:
+    """Run a playbook of the project; the artifacts are kept for the search for secrets."""
+    artifacts = ROOT / "build" / "test-artifacts"
+    artifacts.mkdir(parents=True, exist_ok=True)
+    data = tempfile.mkdtemp(prefix="runner-", dir=artifacts)
+    runner = ansible_runner.run(
+        private_data_dir=data,
+        project_dir=str(ROOT),
+        playbook=name,
+        inventory=str(inventory),
+        envvars=environment(),
+        extravars=dict(extra or {}),
+        cmdline=" ".join(arguments) or None,
+        verbosity=verbosity or None,
+        quiet=True,
+    )
+    run = _collect(runner)
+    print(f"{name} {' '.join(arguments)}: {run.status}; changed {run.changed()}")
+    for failure in run.failures:
+        print("  failed:", *failure)
+    return run
+
+
+def lab(action: str, *arguments: str) -> None:
+    """Bring the demo's lab up or down by its own playbooks."""
+    command = ["ansible-playbook", "-i", "localhost,", f"lab/{action}.yml", "-e", "@lab/estates/demo.yml", *arguments]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **environment()}, check=True, timeout=900)
+
+
+def on(host: str, script: str, check: bool = True, timeout: int = 60) -> str:
+    """Run a script on a host of the lab, beside Ansible."""
+    done = subprocess.run(
+        [str(PODMAN), "exec", "-i", f"bocage-demo-{host}", "bash", "-s"],
+        input=script, capture_output=True, text=True, timeout=timeout, check=False,
+    )  # fmt: skip
+    if check and done.returncode != 0:
+        raise AssertionError(f"on {host}: {script!r} gave {done.returncode}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def restart(host: str) -> None:
+    subprocess.run([str(PODMAN), "restart", "--time", "5", f"bocage-demo-{host}"], check=True, capture_output=True, timeout=90)
+
+
+def inventory_list(inventory: Path = INVENTORY, **extra: str) -> tuple[dict[str, Any], str]:
+    """``ansible-inventory --list`` as data, and what it said on standard error."""
+    done = subprocess.run(
+        ["ansible-inventory", "-i", str(inventory), "--list"],
+        cwd=ROOT, env={**os.environ, **environment(**extra)}, capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    return json.loads(done.stdout), done.stderr
+
+
+def eventually(condition: Callable[[], bool], seconds: float, about: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {about}")
+        time.sleep(1)
+
+
+def inventory_copy(name: str) -> Path:
+    """A copy of the lab's inventory that a test may alter; relative paths still lead to the lab."""
+    base = ROOT / "build" / "test-inventories"
+    shutil.rmtree(base / name, ignore_errors=True)
+    base.mkdir(parents=True, exist_ok=True)
+    for link in (".lab", "lab"):
+        target = ROOT / "build" / link
+        if not target.is_symlink():
+            target.symlink_to(ROOT / link)
+    shutil.copytree(INVENTORY, base / name)
+    return base / name

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a bare lab to a proved estate, with an interruption on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import driver
+import pytest
+
+KEYS = {
+    "/etc/bocage/mesh/private.key": driver.MANAGED,
+    "/etc/bocage/report.key": driver.MANAGED,
+    "/etc/bocage/registry-tls/registry.key": ("hub1",),
+}
+
+
+class ProcessWatch(threading.Thread):
+    """Collects the command lines of all processes of the machine, those in containers, too."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.seen: set[str] = set()
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        while not self.done.wait(0.02):
+            for entry in Path("/proc").iterdir():
+                if entry.name.isdigit():
+                    try:
+                        self.seen.add((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                    except OSError:
+                        continue
+
+
+@pytest.fixture(scope="session")
+def process_watch() -> ProcessWatch:
+    watch = ProcessWatch()
+    watch.start()
+    return watch
+
+
+def test_trust_is_made_once() -> None:
+    first = driver.playbook("playbooks/trust.yml")
+    assert first.ok, first.failures
+    before = (driver.INVENTORY / "trust" / "enrolment.pub").read_bytes()
+    second = driver.playbook("playbooks/trust.yml")
+    assert second.ok
+    assert not second.changed()
+    assert (driver.INVENTORY / "trust" / "enrolment.pub").read_bytes() == before
+
+
+def test_an_unenrolled_host_is_refused_in_one_sentence() -> None:
+    run = driver.playbook("playbooks/mesh.yml", "--limit gw1")
+    assert not run.ok
+    assert any("Host gw1 is not enrolled; run playbooks/enrol.yml for it first." in message for _h, _t, message in run.failures)
+
+
+def test_enrolment_needs_a_named_key_holder() -> None:
+    run = driver.playbook("playbooks/enrol.yml")
+    assert not run.ok
+    assert "Nobody is named as key holder" in run.failures[0][2]
+
+
+def test_enrolment(process_watch: ProcessWatch) -> None:
+    run = driver.playbook("playbooks/enrol.yml", extra={"enrol_key_holder": "lab"}, verbosity=3)
+    assert run.ok, run.failures
+    again = driver.playbook("playbooks/enrol.yml", extra={"enrol_key_holder": "lab"})
+    assert again.ok
+    assert not again.changed()
+
+
+def test_check_before_the_first_converge() -> None:
+    run = driver.playbook("playbooks/site.yml", "--check --diff")
+    assert run.ok, run.failures
+    assert driver.on("gw1", "ls /etc/bocage/mesh/bocage0.conf /opt/bocage 2>/dev/null || true") == ""
+
+
+def test_an_interrupted_converge_is_completed_by_the_next(process_watch: ProcessWatch) -> None:
+    process = subprocess.Popen(
+        ["ansible-playbook", "-i", str(driver.INVENTORY), "playbooks/site.yml", "-vvv", "--diff"],
+        cwd=driver.ROOT, env={**os.environ, **driver.environment(), "ANSIBLE_STDOUT_CALLBACK": "default"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    log = driver.ROOT / "build" / "test-artifacts" / "interrupted.log"
+    with log.open("w") as kept:
+        for line in process.stdout:
+            kept.write(line)
+            if "Apply the interface" in line:
+                time.sleep(0.5)
+                os.killpg(process.pid, signal.SIGINT)
+                kept.write(process.stdout.read())
+                break
+    assert process.wait(timeout=60) != 0, "the run ended before it was interrupted"
+    run = driver.playbook("playbooks/site.yml", "--diff", verbosity=3)
+    assert run.ok, run.failures
+    assert run.changed()
+
+
+def test_a_second_converge_changes_nothing_and_warns_of_nothing() -> None:
+    run = driver.playbook("playbooks/site.yml", "--diff")
+    assert run.ok, run.failures
+    assert run.changed_tasks == []
+    assert run.warnings == []
+
+
+def test_the_estate_is_proved() -> None:
+    run = driver.playbook("playbooks/prove.yml")
+    assert run.ok, run.failures
+    for proof in ("overlay", "names", "pages", "outsiders", "state", "listeners", "tunnel-down"):
+        assert f"'proof': '{proof}'" in run.stdout or f'"proof": "{proof}"' in run.stdout or proof in run.stdout
+    assert "FAILED" not in run.stdout
+
+
+def test_attack_private_keys_are_nowhere_but_on_their_host(process_watch: ProcessWatch) -> None:
+    """Searches logs, diffs, process lists, registry, controller and the other hosts for each private key."""
+    process_watch.done.set()
+    secrets: dict[str, str] = {}
+    for path, hosts in KEYS.items():
+        for host in hosts:
+            text = driver.on(host, f"cat {path}")
+            # the longest line is the key itself, without PEM's frame
+            secrets[f"{host}:{path}"] = max((line for line in text.splitlines() if "-----" not in line), key=len)
+    assert len(secrets) == 13
+    assert len(set(secrets.values())) == len(secrets)
+    commands = "\n".join(process_watch.seen)
+    assert "wg pubkey" in commands or "wg show" in commands, "the watch saw no run"
+    places = [driver.ROOT / "build", driver.ROOT / ".lab", driver.ROOT / "inventories", Path("~/.ansible").expanduser()]
+    texts = {
+        str(path): path.read_bytes()
+        for place in places
+        for path in place.rglob("*")
+        if path.is_file() and not path.is_symlink() and path.stat().st_size < 50_000_000
+    }
+    assert any("runner-" in name for name in texts)
+    for name, secret in secrets.items():
+        assert secret not in commands, f"{name} was on a command line"
+        for place, content in texts.items():
+            assert secret.encode() not in content, f"{name} is in {place}"
+        owner, _separator, own_path = name.partition(":")
+        for host in driver.MANAGED:
+            # fixed strings from standard input, so that the search itself shows nothing
+            found = driver.on(
+                host,
+                f"cd /; journalctl --no-pager -o cat > /tmp/journal.txt; "
+                f"grep -rlF --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev -f /dev/stdin etc var opt root tmp run 2>/dev/null <<'SECRET' || true\n{secret}\nSECRET\n"
+                "rm -f /tmp/journal.txt",
+            ).split()
+            expected = {own_path.lstrip("/")} if host == owner else set()
+            assert set(found) == expected, f"{name} on {host}"
