@@ -40,8 +40,13 @@ class LastSeen:
 def verify_report(envelope: Mapping[str, Any], enrolment: Enrolment, *, now: datetime) -> Report:
     """The report in an envelope, if this enrolment vouches for it; order is judged by `check_order`."""
     check_enrolment(enrolment, now)
-    what = f"the report of {enrolment.name}"
-    report = reports.verify(envelope, enrolment.report_key, what)
+    report = reports.verify(envelope, enrolment.report_key, f"the report of {enrolment.name}")
+    check_identity(report, enrolment)
+    return report
+
+
+def check_identity(report: Report, enrolment: Enrolment) -> None:
+    """Whether a report whose signature is good speaks for the host of this enrolment, in its generation."""
     if report.host_id != enrolment.host_id:
         raise Refused(
             "wrong_host", f"A report signed with the key of {enrolment.name} speaks for the host {report.host_id}."
@@ -58,7 +63,6 @@ def verify_report(envelope: Mapping[str, Any], enrolment: Enrolment, *, now: dat
             f"A report of {enrolment.name} is of generation {report.generation}, but generation"
             f" {enrolment.generation} is the newest enrolment known.",
         )
-    return report
 
 
 def check_enrolment(enrolment: Enrolment, now: datetime) -> None:

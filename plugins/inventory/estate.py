@@ -1,0 +1,267 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What hosts report, verified, beside what the inventory wants."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: estate
+short_description: Reported state of an estate, verified
+version_added: 0.1.0
+author:
+  - The Bocage maintainers (@bocage-fleet)
+description:
+  - Adds to the hosts of the group C(managed) what they report of themselves, as the variable C(reported), and puts
+    them into groups by it.
+  - Hosts come from the other files of the inventory. This plugin reads them where it is parsed after those, and files
+    of a folder are parsed in the order of their names; C(reported.estate.yml) comes after C(hosts.yml), while
+    C(estate.yml) would come before. It adds no host.
+  - The registry is not trusted. Every enrolment is verified with the pinned key C(enrolment.pub), every report with
+    the key that the host was enrolled with, and what is older than what was seen before is refused.
+  - A host is in exactly one of the groups C(state_fresh), C(state_stale), C(state_lost) (by the age of its newest
+    report), C(state_untrusted) (something offered for it must not be believed) and C(state_missing) (never reported,
+    or not enrolled). The variable C(reported.reason) says why in one sentence. In C(drift_mesh) are hosts whose mesh
+    is not as enrolled and configured. All groups exist also when they are empty.
+  - C(reported) holds C(state), C(reason), C(enrolment) (where it counts), and where a report counts C(generation),
+    C(counter), C(issued_at), C(boot_id), C(sections) and C(drift). Nothing in it changes without a new report, except
+    what the states need.
+  - Values that hosts reported are never templates, whatever they contain.
+notes:
+  - The cache holds what the registry gave and which of it was verified already. It is as trustworthy as the
+    operator's account, in which it lies with mode 0600; it is not used when others can write to it.
+  - A registry that does not answer is a warning, and hosts keep the state of the last answer, at most as
+    C(state_stale). Before the registry is installed (a file of O(ca_file), O(token_file) or the key of O(ssh_tunnel)
+    is missing) it is not asked and nothing is warned of. With O(strict=true) both are errors.
+  - Without a trust folder, as in a fresh clone, all hosts are in C(state_missing).
+  - Relative paths are relative to the folder of the file that names them.
+extends_documentation_fragment:
+  - constructed
+requirements:
+  - cryptography
+  - httpx
+  - securesystemslib
+options:
+  plugin:
+    description: Token that makes a file one of this plugin.
+    type: str
+    required: true
+    choices: [bocage.fleet.estate]
+  trust:
+    description: Trust folder, with C(enrolment.pub), C(enrolments/) and C(floors.json).
+    type: str
+    default: trust
+  registry_url:
+    description: The registry, for example C(https://registry.demo.internal). Left out, the trust folder alone speaks.
+    type: str
+  registry_address:
+    description: Address to connect to instead of what the name in O(registry_url) resolves to. The certificate is
+      verified for the name all the same.
+    type: str
+  ssh_tunnel:
+    description:
+      - Way to a registry that listens inside the overlay only, by an SSH forward through a hub. It stands while the
+        registry is asked and ends with it.
+      - Needs C(ssh) on the controller and the hub's host key in O(ssh_tunnel.known_hosts_file) or in the user's own.
+    type: dict
+    suboptions:
+      host:
+        description: Name or address of the hub.
+        type: str
+        required: true
+      port:
+        description: Port of SSH.
+        type: int
+        default: 22
+      user:
+        description: User on the hub.
+        type: str
+      key_file:
+        description: Private key of SSH.
+        type: str
+      known_hosts_file:
+        description: Pinned host keys.
+        type: str
+      extra_arguments:
+        description: Further arguments of C(ssh).
+        type: list
+        elements: str
+  ca_file:
+    description: Certificate of the authority that signed the registry's, usually C(trust/registry-ca.pem); the
+      system's authorities when left out.
+    type: str
+  token_file:
+    description: File with a reader's token. Required with O(registry_url).
+    type: str
+  reports:
+    description: Folder of envelopes, or of pages of C(GET /v1/hosts), as JSON files in a registry's place, for
+      offline use.
+    type: str
+  cache_directory:
+    description: Folder of the cache; by default C(bocage/<estate_name>) in Ansible's home.
+    type: str
+  as_of:
+    description: Show the state at this time, for example C(2026-01-31T08:30:00Z), from the registry's history or from
+      O(reports).
+    type: raw
+    env:
+      - name: BOCAGE_AS_OF
+  fresh_seconds:
+    description: Up to this age of its report a host is in C(state_fresh).
+    type: int
+    default: 180
+  stale_seconds:
+    description: Up to this age of its report a host is in C(state_stale), afterwards in C(state_lost).
+    type: int
+    default: 3600
+  timeout_seconds:
+    description: How long to wait for the tunnel and for each answer.
+    type: float
+    default: 10
+  strict:
+    description: Whether a registry that does not answer, a damaged document and an expression that fails are errors.
+    type: bool
+    default: false
+  use_vars_plugins:
+    description: Whether vars plugins (C(group_vars), C(host_vars)) are asked for each group and host. Those of the
+      group C(all) are always read.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+# inventories/acme/reported.estate.yml
+plugin: bocage.fleet.estate
+registry_url: https://registry.acme.example
+ca_file: trust/registry-ca.pem
+token_file: ~/.config/bocage/reader.token
+ssh_tunnel:
+  host: 203.0.113.10
+  user: root
+registry_address: fd7b:4c1e:90a2::1
+keyed_groups:
+  - key: reported.sections.system.agent_version | default('none')
+    prefix: agent
+---
+# Offline, as the estate was one evening
+plugin: bocage.fleet.estate
+reports: ../../incident/reports
+as_of: 2026-01-31T20:00:00Z
+"""
+
+import contextlib
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+from ansible import constants as C
+from ansible.errors import AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.inventory.host import Host
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
+from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
+from ansible_collections.bocage.fleet.plugins.module_utils._common.estate import Estate
+from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_drift import OverlayAddresses
+from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_states import STATES
+from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_loader import DesiredAddresses, HostState, load
+from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_settings import read_settings
+from ansible_collections.bocage.fleet.plugins.plugin_utils.expressions import compiled_once
+from ansible_collections.bocage.fleet.plugins.plugin_utils.inventory_variables import InventoryVariables
+
+MANAGED_GROUP = "managed"
+DRIFT_MESH = "drift_mesh"
+_FILES = ("estate.yml", "estate.yaml")
+_ESTATE_VARIABLES = ("estate_name", "estate_domain", "estate_ula_prefix", "estate_sites")
+
+
+class InventoryModule(BaseInventoryPlugin, Constructable):
+    """Sets variables and groups in bulk, because an estate may have 25,000 hosts."""
+
+    NAME = "bocage.fleet.estate"
+
+    def verify_file(self, path: str) -> bool:
+        name = Path(path).name
+        return bool(super().verify_file(path)) and (name in _FILES or name.endswith(tuple(f".{one}" for one in _FILES)))
+
+    def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
+        super().parse(inventory, loader, path, cache)
+        self._read_config_data(path)
+        with _calm_collector():
+            try:
+                self._parse(inventory, loader, path)
+            except BocageError as error:
+                raise AnsibleParserError(str(error)) from error
+
+    def _parse(self, inventory: InventoryData, loader: DataLoader, path: str) -> None:
+        variables = InventoryVariables(inventory, loader, path, use_vars_plugins=self.get_option("use_vars_plugins"))
+        managed = inventory.groups.get(MANAGED_GROUP)
+        hosts = {} if managed is None else {host.name: host for host in managed.get_hosts()}
+        if not hosts:
+            self.display.vv(f"{path}: no host of the group {MANAGED_GROUP} was read before this file.")
+        name = str(variables.everyone.get("estate_name") or "estate")
+        settings = read_settings(self.get_options(), Path(path), name, Path(C.ANSIBLE_HOME))
+        loaded = load(settings, list(hosts), self._desired(hosts, variables))
+        for notice in loaded.notices:
+            self.display.vv(f"{path}: {notice}")
+        for warning in loaded.warnings:
+            self.display.warning(warning)
+        self.display.vvv(f"{path}: {loaded.signatures} signatures verified, {loaded.requests} requests")
+        _set_groups(inventory, hosts, loaded.hosts)
+        self._construct(inventory, variables)
+
+    def _desired(self, hosts: dict[str, Host], variables: InventoryVariables) -> DesiredAddresses:
+        """The overlay addresses that a host should have, as far as the inventory says enough."""
+        estate_vars = {name: variables.everyone[name] for name in _ESTATE_VARIABLES if name in variables.everyone}
+        self.templar.available_variables = variables.everyone
+        try:
+            addresses = OverlayAddresses(Estate.from_vars(self.templar.template(estate_vars), {}))
+        except BadInput as error:
+            # validate_estate tells of this with its place; here only a comparison is left out.
+            self.display.vv(f"Reported addresses are not compared: {error}")
+            return lambda name: None
+        return lambda name: addresses.of(
+            variables.value(hosts[name], "host_site"), variables.value(hosts[name], "host_index")
+        )
+
+    def _construct(self, inventory: InventoryData, variables: InventoryVariables) -> None:
+        """Variables and groups of the operator's own expressions, over all hosts, as the plugin constructed has them."""
+        compose, groups, keyed_groups = (self.get_option(name) for name in ("compose", "groups", "keyed_groups"))
+        if not (compose or groups or keyed_groups):
+            return
+        strict = self.get_option("strict")
+        with compiled_once(self.templar) as compiled:
+            for host in list(inventory.hosts.values()):
+                known = variables.of(host)
+                if compose:
+                    self._set_composite_vars(compose, known, host.name, strict=strict)
+                    known = variables.of(host)
+                self._add_host_to_composed_groups(groups, known, host.name, strict=strict, fetch_hostvars=False)
+                self._add_host_to_keyed_groups(keyed_groups, known, host.name, strict=strict, fetch_hostvars=False)
+        self.display.vvv(f"{len(compiled)} expressions compiled for {len(inventory.hosts)} hosts")
+
+
+def _set_groups(inventory: InventoryData, hosts: dict[str, Host], states: dict[str, HostState]) -> None:
+    """Variables and groups, set on the objects themselves: what hosts reported carries no trust as a template."""
+    groups = {state: inventory.groups[inventory.add_group(f"state_{state}")] for state in STATES}
+    drift = inventory.groups[inventory.add_group(DRIFT_MESH)]
+    for name, state in states.items():
+        host = hosts[name]
+        host.vars["reported"] = state.reported
+        groups[state.state].add_host(host)
+        if state.mesh_drift:
+            drift.add_host(host)
+    inventory._groups_dict_cache = {}
+
+
+@contextlib.contextmanager
+def _calm_collector() -> Iterator[None]:
+    """What is read here lives as long as the process, so looking for garbage in it is in vain."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.freeze()
+            gc.enable()

@@ -1,0 +1,49 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a verified report differs from what the inventory and the enrolment say."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from .._common.estate import Estate, overlay_ipv6
+
+
+class OverlayAddresses:
+    """The addresses that hosts should have, as prefixes of full length."""
+
+    def __init__(self, estate: Estate) -> None:
+        self._ula = ipaddress.IPv6Network(estate.ula_prefix)
+        self._sites = {
+            name: (site.index, None if site.prefix4 is None else ipaddress.IPv4Network(site.prefix4).network_address)
+            for name, site in estate.sites.items()
+        }
+
+    def of(self, site_name: object, host_index: object) -> frozenset[str] | None:
+        """The addresses of a host, or None where the inventory does not say enough."""
+        site = self._sites.get(str(site_name))
+        if site is None or not isinstance(host_index, int):
+            return None
+        own = {f"{overlay_ipv6(self._ula, site[0], host_index)}/128"}
+        if site[1] is not None:
+            own.add(f"{site[1] + host_index}/32")
+        return frozenset(own)
+
+
+def mesh_drift(mesh: Mapping[str, Any], mesh_key: str, desired: frozenset[str] | None) -> list[str]:
+    """Sentences; none where the reported interface is as it should be."""
+    found = list(mesh["drift"])
+    if mesh.get("public_key") not in (None, mesh_key):
+        found.append(f"The interface {mesh['interface']} uses another key than the one that was enrolled.")
+    if desired is not None:
+        reported = frozenset(mesh["addresses"])
+        if reported != desired:
+            found += [f"The interface lacks the address {address}." for address in sorted(desired - reported)]
+            found += [
+                f"The interface has the address {address}, which the inventory does not give it."
+                for address in sorted(reported - desired)
+            ]
+    return found
