@@ -36,7 +36,7 @@ def os_name(release_file: Path) -> str:
     except FileNotFoundError:
         return "unknown"
     for line in text.splitlines():
-        name, _, value = line.partition("=")
+        name, _equals, value = line.partition("=")
         if name == "PRETTY_NAME":
             return "".join(shlex.split(value)[:1]) or "unknown"
     return "unknown"

@@ -44,7 +44,7 @@ def _serve(settings: Settings, listen: str) -> None:
     if listen.startswith("unix:"):
         config = uvicorn.Config(app, uds=listen.removeprefix("unix:"), access_log=False, server_header=False)
     else:
-        host, _, port = listen.rpartition(":")
+        host, _colon, port = listen.rpartition(":")
         if not host or not port.isdigit():
             raise BadInput(f"The listening place {listen} is neither unix:/path nor address:port.")
         config = uvicorn.Config(app, host=host.strip("[]"), port=int(port), access_log=False, server_header=False)

@@ -21,7 +21,7 @@ class Denied(Exception):
 
 
 def authenticate(authorization: str | None, readers: tuple[Reader, ...]) -> Reader:
-    scheme, _, token = (authorization or "").partition(" ")
+    scheme, _space, token = (authorization or "").partition(" ")
     digest = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).hexdigest()
     found = None
     # Every reader is compared, each in constant time, so that the answer's delay tells nothing.

@@ -34,7 +34,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        _, arguments = self.validate_argument_spec(
+        _result, arguments = self.validate_argument_spec(
             {
                 "allowed_variables": {"type": "list", "elements": "str", "default": []},
             }

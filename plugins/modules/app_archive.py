@@ -10,7 +10,8 @@ module: app_archive
 short_description: Build the archive of an application with its dependencies inside
 version_added: 0.1.0
 description:
-  - Runs on the controller. Takes the sources of this collection and the dependencies of a lock file with hashes, and writes one archive that a host unpacks and runs; hosts need no package index and no compiler.
+  - Runs on the controller. Takes the sources of this collection and the dependencies of a lock file with hashes, and
+    writes one archive that a host unpacks and runs; hosts need no package index and no compiler.
   - The archive is named by the digest of what makes it, and is not built again while it exists.
 author:
   - The Bocage maintainers (@bocage-fleet)
@@ -103,7 +104,9 @@ def build(module: AnsibleModule) -> dict:
     packages = {"bocage_core": root / "plugins" / "module_utils", f"bocage_{app}": root / "apps" / app}
     for path in (lock, *packages.values()):
         if not path.exists():
-            raise BocageError(f"The collection at {root} has no {path.relative_to(root)}; give the folder of bocage.fleet.")
+            raise BocageError(
+                f"The collection at {root} has no {path.relative_to(root)}; give the folder of bocage.fleet."
+            )
     metadata = root / "galaxy.yml"
     text = metadata.read_text() if metadata.exists() else (root / "MANIFEST.json").read_text()
     release = re.search(r"""["']?version["']?:\s*["']?([0-9][^\s"',]*)""", text)
@@ -111,7 +114,7 @@ def build(module: AnsibleModule) -> dict:
         raise BocageError(f"The collection at {root} does not say its version.")
     target = f"{parameters['python_version']} {parameters['machine']}"
     version = f"{release[1]}-{digest(packages, lock.read_bytes(), target)[:12]}"
-    output = Path(parameters["directory"]).expanduser() / f"bocage-{app}-{version}-{parameters['machine']}.tar.gz"
+    output = Path(parameters["directory"]) / f"bocage-{app}-{version}-{parameters['machine']}.tar.gz"
     result = {"changed": not output.exists(), "path": str(output), "version": version}
     if output.exists() or module.check_mode:
         return result

@@ -10,7 +10,8 @@ module: app_install
 short_description: Unpack a program of Bocage on a host
 version_added: 0.1.0
 description:
-  - Unpacks an archive of M(bocage.fleet.app_archive) under C(/opt/bocage/<name>/<version>), byte-compiles it, and moves the link C(current) to it in one step. The version before stays.
+  - Unpacks an archive of M(bocage.fleet.app_archive) under C(/opt/bocage/<name>/<version>), byte-compiles it, and
+    moves the link C(current) to it in one step. The version before stays.
   - The archive is sent only where the version is missing.
 author:
   - The Bocage maintainers (@bocage-fleet)
@@ -70,7 +71,6 @@ removed:
   returned: success
 """
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -95,7 +95,9 @@ def unpack(module: AnsibleModule, archive: Path, target: Path) -> None:
             ["/usr/bin/python3", "-m", "compileall", "-q", "-s", str(inside), "-p", str(target), "-j", "1", str(inside)]
         )
         if status != 0:
-            raise BocageError(f"The archive {archive} does not compile with this host's Python: {(error or output).strip()}")
+            raise BocageError(
+                f"The archive {archive} does not compile with this host's Python: {(error or output).strip()}"
+            )
         inside.replace(target)
 
 
@@ -110,7 +112,7 @@ def install(module: AnsibleModule) -> dict:
     parameters = module.params
     root = Path(parameters["directory"]) / parameters["name"]
     target, link = root / parameters["version"], root / "current"
-    before = os.readlink(link) if link.is_symlink() else None
+    before = str(link.readlink()) if link.is_symlink() else None
     missing = not target.is_dir()
     result = {
         "changed": missing or before != parameters["version"],

@@ -102,7 +102,9 @@ def ensure_id(module: AnsibleModule, path: Path, changes: list[str]) -> str | No
         try:
             return str(uuid.UUID(path.read_text().strip()))
         except ValueError as error:
-            raise BocageError(f"The file {path} does not hold a host id; restore it, or remove it and enrol the host again.") from error
+            raise BocageError(
+                f"The file {path} does not hold a host id; restore it, or remove it and enrol the host again."
+            ) from error
     changes.append(f"{path}: a new id")
     if module.check_mode:
         return None

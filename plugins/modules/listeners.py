@@ -86,7 +86,9 @@ def sockets(text: str) -> list[tuple[str, str, str | None, int, str]]:
     return found
 
 
-def judge(host: str, found: list, addresses: dict[str, str], allowed_interfaces: list[str], allowed_ports: set) -> list[dict]:
+def judge(
+    host: str, found: list, addresses: dict[str, str], allowed_interfaces: list[str], allowed_ports: set
+) -> list[dict]:
     """Results of the sockets; ``addresses`` maps an address to its interface."""
     results = []
     for protocol, address, interface, port, process in found:

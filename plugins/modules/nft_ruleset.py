@@ -10,8 +10,11 @@ module: nft_ruleset
 short_description: The firewall of one host from its policy, taken back unless a new connection confirms it
 version_added: 0.1.0
 description:
-  - Renders one nftables table of Bocage's own from a policy with default deny, checks it with C(nft --check), and loads it in one transaction. The rules of others are never touched.
-  - A change is loaded with a timer that takes it back. The controller then opens a B(new) connection to confirm it; where that fails, the host returns to what it had, and the task says so. A reboot before the confirmation reverts, too.
+  - Renders one nftables table of Bocage's own from a policy with default deny, checks it with C(nft --check), and
+    loads it in one transaction. The rules of others are never touched.
+  - A change is loaded with a timer that takes it back. The controller then opens a B(new) connection to confirm it;
+    where that fails, the host returns to what it had, and the task says so. A reboot before the confirmation
+    reverts, too.
   - A table that somebody altered on the host is repaired.
 author:
   - The Bocage maintainers (@bocage-fleet)

@@ -10,7 +10,8 @@ module: probe
 short_description: Try what users of a host would try
 version_added: 0.1.0
 description:
-  - Runs pings, opens pages and resolves names on a host, all at once, and tells which behaved as they should. Changes nothing, and fails only where a probe could not be made.
+  - Runs pings, opens pages and resolves names on a host, all at once, and tells which behaved as they should. Changes
+    nothing, and fails only where a probe could not be made.
 author:
   - The Bocage maintainers (@bocage-fleet)
 extends_documentation_fragment:
@@ -114,8 +115,10 @@ def ping(probe: dict, timeout: int) -> bool:
 
 
 def page(probe: dict, timeout: int) -> bool:
+    # no proxy: it would answer for a path that the host itself does not have
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(probe["target"], timeout=timeout) as answer:
+        with opener.open(probe["target"], timeout=timeout) as answer:
             body = answer.read(1 << 20).decode(errors="replace")
     except OSError:
         return False
@@ -140,7 +143,12 @@ def attempt(probe: dict, timeout: int, attempts: int) -> dict:
         reached = KINDS[probe["kind"]](probe, timeout)
         if reached:
             break
-    return {**probe, "reached": reached, "passed": reached == probe["reach"], "seconds": round(time.monotonic() - started, 3)}
+    return {
+        **probe,
+        "reached": reached,
+        "passed": reached == probe["reach"],
+        "seconds": round(time.monotonic() - started, 3),
+    }
 
 
 def main() -> None:

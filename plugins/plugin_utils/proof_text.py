@@ -23,12 +23,17 @@ def summary(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One entry a proof, in the order of the titles."""
     found: dict[str, dict[str, Any]] = {}
     for result in results:
-        row = found.setdefault(result["proof"], {"proof": result["proof"], "passed": 0, "total": 0, "slowest_seconds": 0.0})
+        row = found.setdefault(
+            result["proof"], {"proof": result["proof"], "passed": 0, "total": 0, "slowest_seconds": 0.0}
+        )
         row["total"] += 1
         row["passed"] += bool(result["passed"])
         row["slowest_seconds"] = max(row["slowest_seconds"], float(result.get("seconds", 0)))
     order = list(TITLES)
-    return sorted(found.values(), key=lambda row: (order.index(row["proof"]) if row["proof"] in order else len(order), row["proof"]))
+    return sorted(
+        found.values(),
+        key=lambda row: (order.index(row["proof"]) if row["proof"] in order else len(order), row["proof"]),
+    )
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -38,7 +43,9 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = [""]
     for row, title in zip(rows, titles, strict=True):
         verdict = "proved" if row["passed"] == row["total"] else "FAILED"
-        lines.append(f"  {verdict}  {title:<{width}}  {row['passed']:>4} of {row['total']:<4} slowest {row['slowest_seconds']:.2f} s")
+        lines.append(
+            f"  {verdict}  {title:<{width}}  {row['passed']:>4} of {row['total']:<4} slowest {row['slowest_seconds']:.2f} s"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -58,13 +58,18 @@ def _entry(name: str, size: int, mode: int) -> tarfile.TarInfo:
 def write_archive(output: Path, program: str, package: str, packages: Mapping[str, Path], dependencies: Path) -> None:
     """Write ``bin/<program>`` and ``lib/`` with dependencies and sources, without dates or owners."""
     members: list[tuple[str, bytes, int]] = [(f"bin/{program}", LAUNCHER.format(package=package).encode(), 0o755)]
-    for path in sorted(dependencies.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts and path.parts[len(dependencies.parts)] != "bin":
-            members.append((f"lib/{path.relative_to(dependencies)}", path.read_bytes(), 0o755 if path.suffix == ".so" else 0o644))
+    members += [
+        (f"lib/{path.relative_to(dependencies)}", path.read_bytes(), 0o755 if path.suffix == ".so" else 0o644)
+        for path in sorted(dependencies.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts and path.parts[len(dependencies.parts)] != "bin"
+    ]
     members += [(f"lib/{name}", path.read_bytes(), 0o644) for name, path in sources(packages)]
     temporary = output.with_suffix(".new")
-    with temporary.open("wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="", compresslevel=6) as packed:
-        with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            for name, content, mode in members:
-                archive.addfile(_entry(name, len(content), mode), io.BytesIO(content))
+    with (
+        temporary.open("wb") as raw,
+        gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, filename="", compresslevel=6) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name, content, mode in members:
+            archive.addfile(_entry(name, len(content), mode), io.BytesIO(content))
     temporary.replace(output)

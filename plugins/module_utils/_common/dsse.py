@@ -15,25 +15,40 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-    load_pem_public_key,
-)
-from securesystemslib.dsse import Envelope
-
 from . import canonical
 from .errors import BadInput
 from .refused import Refused
 
+try:
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        PublicFormat,
+        load_pem_private_key,
+        load_pem_public_key,
+    )
+    from securesystemslib.dsse import Envelope
+except ImportError as error:
+    # documentation can be read, and a module can say what it misses, where the libraries are not installed
+    MISSING_LIBRARY: str | None = str(error.name).partition(".")[0]
+else:
+    MISSING_LIBRARY = None
+
 MAX_SIGNATURES = 4
 _ENVELOPE_FIELDS = {"payload", "payloadType", "signatures"}
 _SIGNATURE_FIELDS = {"keyid", "sig"}
+
+
+def require_libraries() -> None:
+    """Raise BadInput where a library that signatures need is not installed."""
+    if MISSING_LIBRARY is not None:
+        raise BadInput(
+            f"The Python library {MISSING_LIBRARY} is missing on this machine; install what requirements/runtime.in"
+            " of bocage.fleet lists."
+        )
 
 
 def key_id(public_key: bytes) -> str:
@@ -43,6 +58,7 @@ def key_id(public_key: bytes) -> str:
 
 def sign(payload: bytes, payload_type: str, private_key_pem: bytes) -> dict[str, Any]:
     """An envelope with one signature, as a dictionary ready for JSON."""
+    require_libraries()
     private_key = _private_key(private_key_pem)
     name = key_id(private_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
     envelope = Envelope(payload, payload_type, {})
@@ -55,6 +71,7 @@ def verify(envelope: Mapping[str, Any], payload_type: str, public_key: bytes, wh
 
     Nothing of the payload is interpreted here, and callers must not interpret it before this has returned.
     """
+    require_libraries()
     parsed = _parse(envelope, what)
     if parsed.payload_type != payload_type:
         raise Refused("wrong_type", f"{_start(what)} is not of the type {payload_type}.")
@@ -76,6 +93,7 @@ def verify_bytes(
 
 def verify_signature(public_key: bytes, signature: bytes, message: bytes, what: str = "the document") -> None:
     """Check one raw Ed25519 signature; raises Refused when it is not good."""
+    require_libraries()
     try:
         _public_key(public_key).verify(signature, message)
     except InvalidSignature as error:
@@ -109,10 +127,12 @@ def unverified_payload(envelope: Mapping[str, Any], what: str = "the document") 
 
 def generate_private_key() -> bytes:
     """A new Ed25519 key, PKCS#8 PEM; the caller keeps it in a file of mode 0600."""
+    require_libraries()
     return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def public_key_of(private_key_pem: bytes) -> bytes:
+    require_libraries()
     return _private_key(private_key_pem).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
@@ -121,6 +141,7 @@ def public_key_to_pem(public_key: bytes) -> bytes:
 
 
 def public_key_from_pem(pem: bytes) -> bytes:
+    require_libraries()
     try:
         key = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm) as error:

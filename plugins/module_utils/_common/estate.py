@@ -125,7 +125,9 @@ class Estate:
             try:
                 index = int(values["host_index"])
             except (KeyError, TypeError, ValueError) as error:
-                raise BadInput(f"Host {name} has no usable host_index; give it a number of its own on site {site.name}.") from error
+                raise BadInput(
+                    f"Host {name} has no usable host_index; give it a number of its own on site {site.name}."
+                ) from error
             network4 = networks4.get(site.name)
             built[name] = Host(
                 name=name,
@@ -164,9 +166,7 @@ class Estate:
 
     @cached_property
     def gateways_by_site(self) -> Mapping[str, tuple[Host, ...]]:
-        return {
-            name: tuple(host for host in found if host.is_gateway) for name, found in self.hosts_by_site.items()
-        }
+        return {name: tuple(host for host in found if host.is_gateway) for name, found in self.hosts_by_site.items()}
 
     @cached_property
     def sites_by_hub(self) -> Mapping[str, tuple[Site, ...]]:
@@ -182,7 +182,9 @@ class Estate:
         if site.hub is not None:
             hub = self.hosts.get(site.hub)
             if hub is None or not hub.is_hub:
-                raise BadInput(f"Site {site.name} names '{site.hub}' as its hub, which is not in group hubs; correct hub in estate_sites.")
+                raise BadInput(
+                    f"Site {site.name} names '{site.hub}' as its hub, which is not in group hubs; correct hub in estate_sites."
+                )
             return hub
         if not self.hubs:
             raise BadInput("The estate has no hub; put a host with a public mesh_endpoint into group hubs.")

@@ -40,7 +40,7 @@ def only(document: dict[str, Any], required: frozenset[str], optional: frozenset
 def integer(document: dict[str, Any], name: str, what: str, low: int = 0, high: int = MAX_INTEGER) -> int:
     value = document.get(name)
     # bool is an int in Python and must not pass for one.
-    if type(value) is not int or not low <= value <= high:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise malformed(what, f"needs an integer from {low} to {high} in {name}")
     return value
 

@@ -90,12 +90,16 @@ def apply_pending(paths: Paths, ruleset: str, run: Run, confirm_seconds: int) ->
     """
     if paths.pending.exists():
         run(["systemctl", "stop", f"{TIMER}.timer"])
-        _must(run, ["sh", str(paths.revert)], "The unconfirmed firewall change of an earlier run could not be taken back")
+        _must(
+            run, ["sh", str(paths.revert)], "The unconfirmed firewall change of an earlier run could not be taken back"
+        )
     token = secrets.token_hex(8)
     paths.folder.mkdir(parents=True, exist_ok=True)
     previous = f"table inet {TABLE}\ndelete table inet {TABLE}\n"
     if live_digest(run) is not None:
-        previous += _must(run, ["nft", "--stateless", "list", "table", "inet", TABLE], "The present firewall table could not be read")
+        previous += _must(
+            run, ["nft", "--stateless", "list", "table", "inet", TABLE], "The present firewall table could not be read"
+        )
     write_file(paths.previous, previous.encode(), 0o644)
     write_file(paths.pending, ruleset.encode(), 0o644)
     revert = f"# Managed by Bocage: takes back a firewall change that nobody confirmed.\nnft -f '{paths.previous}' && rm -f '{paths.pending}'\n"
@@ -120,7 +124,9 @@ def apply_pending(paths: Paths, ruleset: str, run: Run, confirm_seconds: int) ->
 def confirm(paths: Paths, token: str, run: Run) -> None:
     """Make the pending ruleset the one that boots; raises BocageError where it was already taken back."""
     if not paths.pending.exists() or read_state(paths).get("token") != token:
-        raise BocageError("The firewall change was already taken back on this host, because no new connection confirmed it in time.")
+        raise BocageError(
+            "The firewall change was already taken back on this host, because no new connection confirmed it in time."
+        )
     run(["systemctl", "stop", f"{TIMER}.timer"])
     digest = live_digest(run)
     write_file(paths.state, json.dumps({"live_digest": digest}).encode(), 0o644)

@@ -57,7 +57,9 @@ def policy_from(parameters: Mapping[str, Any]) -> Policy:
             for prefix in parameters[option]:
                 ipaddress.ip_network(prefix)
     except ValueError as error:
-        raise BadInput(f"The firewall cannot use a prefix of {option}: {error}; correct it in the inventory.") from error
+        raise BadInput(
+            f"The firewall cannot use a prefix of {option}: {error}; correct it in the inventory."
+        ) from error
     services = []
     for service in parameters.get("services") or ():
         if not 0 < int(service["port"]) < 65536:
@@ -116,10 +118,18 @@ def _input(policy: Policy) -> list[str]:
         f'udp dport {policy.mesh_port} accept comment "mesh"',
     ]
     # a packet from outside that claims an overlay address never gets here: the interface is matched, too
-    rules += [f'iifname "{policy.mesh_interface}" {match} jump overlay' for match in _match("saddr", policy.overlay_sources)]
+    rules += [
+        f'iifname "{policy.mesh_interface}" {match} jump overlay' for match in _match("saddr", policy.overlay_sources)
+    ]
     rules.append(f'iifname "{policy.mesh_interface}" drop')
-    rules += [f'{match} tcp dport 22 accept comment "operators"' for match in _match("saddr", policy.management_prefixes)]
-    rules += [f"{match} {rule}" for match in _match("saddr", policy.management_prefixes) for rule in _service_rules(policy, "management")]
+    rules += [
+        f'{match} tcp dport 22 accept comment "operators"' for match in _match("saddr", policy.management_prefixes)
+    ]
+    rules += [
+        f"{match} {rule}"
+        for match in _match("saddr", policy.management_prefixes)
+        for rule in _service_rules(policy, "management")
+    ]
     if policy.lan_interface:
         rules += [f'iifname "{policy.lan_interface}" {rule}' for rule in _service_rules(policy, "lan")]
         rules.append(f'iifname "{policy.lan_interface}" icmp type echo-request accept')
@@ -129,7 +139,12 @@ def _input(policy: Policy) -> list[str]:
 
 
 def _overlay(policy: Policy) -> list[str]:
-    return ["icmp type echo-request accept", "icmpv6 type echo-request accept", *_service_rules(policy, "overlay"), "drop"]
+    return [
+        "icmp type echo-request accept",
+        "icmpv6 type echo-request accept",
+        *_service_rules(policy, "overlay"),
+        "drop",
+    ]
 
 
 def _forward(policy: Policy) -> list[str]:

@@ -183,5 +183,12 @@ def _diff(before: Mapping[Path, str], changed: Mapping[Path, str], actions: list
         for path, content in changed.items()
     ]
     if actions:
-        diffs.append({"before_header": "live interface", "after_header": "live interface", "before": "", "after": "\n".join(actions) + "\n"})
+        diffs.append(
+            {
+                "before_header": "live interface",
+                "after_header": "live interface",
+                "before": "",
+                "after": "\n".join(actions) + "\n",
+            }
+        )
     return diffs

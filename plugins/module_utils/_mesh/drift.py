@@ -39,7 +39,7 @@ def configured_state(configuration: str, addresses: str) -> InterfaceState:
             finish()
             values = {"name": name}
         elif "=" in line:
-            option, _, value = (part.strip() for part in line.partition("="))
+            option, _equals, value = (part.strip() for part in line.partition("="))
             if option == "ListenPort":
                 listen_port = int(value)
             else:

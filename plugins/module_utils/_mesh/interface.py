@@ -64,7 +64,9 @@ def desired_state(parameters: Mapping[str, Any]) -> InterfaceState:
     for peer in parameters["peers"]:
         label = peer.get("name") or peer["public_key"]
         if peer["public_key"] in peers:
-            raise BadInput(f"Peer {label} is listed twice on interface {parameters['name']}; each public key belongs to one peer.")
+            raise BadInput(
+                f"Peer {label} is listed twice on interface {parameters['name']}; each public key belongs to one peer."
+            )
         for prefix in peer["allowed_ips"]:
             other = owners.setdefault(prefix, label)
             if other != label:
@@ -89,7 +91,11 @@ def desired_state(parameters: Mapping[str, Any]) -> InterfaceState:
 
 def render_configuration(state: InterfaceState) -> str:
     """The file for ``wg syncconf``: no private key, peers in the order of their names."""
-    lines = ["# Managed by Bocage. The private key is in a file of its own.", "[Interface]", f"ListenPort = {state.listen_port}"]
+    lines = [
+        "# Managed by Bocage. The private key is in a file of its own.",
+        "[Interface]",
+        f"ListenPort = {state.listen_port}",
+    ]
     for peer in sorted(state.peers.values(), key=lambda peer: (peer.name, peer.public_key)):
         lines += ["", f"# {peer.name}", "[Peer]", f"PublicKey = {peer.public_key}"]
         lines.append(f"AllowedIPs = {', '.join(sorted(peer.allowed_ips))}")
@@ -102,9 +108,14 @@ def render_configuration(state: InterfaceState) -> str:
 
 def render_addresses(name: str, state: InterfaceState) -> str:
     """The file for ``ip -batch``: addresses, link and routes."""
-    lines = [f"address replace {address} dev {name}{' nodad' if ':' in address else ''}" for address in sorted(state.addresses)]
+    lines = [
+        f"address replace {address} dev {name}{' nodad' if ':' in address else ''}"
+        for address in sorted(state.addresses)
+    ]
     lines.append(f"link set dev {name} mtu {state.mtu} up")
-    lines += [" ".join(["route replace", *_route(name, prefix, source)]) for prefix, source in sorted(state.routes.items())]
+    lines += [
+        " ".join(["route replace", *_route(name, prefix, source)]) for prefix, source in sorted(state.routes.items())
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -163,12 +174,12 @@ def _peer_arguments(peer: PeerState, with_endpoint: bool) -> list[str]:
 
 def _batches(groups: Sequence[list[str]], size: int = 200) -> list[list[str]]:
     """Several peers in one command, few enough for the length of a command line."""
-    return [
-        [word for group in groups[start : start + size] for word in group] for start in range(0, len(groups), size)
-    ]
+    return [[word for group in groups[start : start + size] for word in group] for start in range(0, len(groups), size)]
 
 
-def _peer_actions(name: str, desired: InterfaceState, current: InterfaceState, endpoints: Mapping[str, str]) -> list[Action]:
+def _peer_actions(
+    name: str, desired: InterfaceState, current: InterfaceState, endpoints: Mapping[str, str]
+) -> list[Action]:
     removed = [key for key in current.peers if key not in desired.peers]
     actions = [
         Action(f"remove {len(batch) // 3} peers", ("wg", "set", name, *batch))
@@ -179,9 +190,16 @@ def _peer_actions(name: str, desired: InterfaceState, current: InterfaceState, e
         live = current.peers.get(key)
         # what was configured decides, so that a peer that roams is left where it is
         moved = peer.endpoint is not None and (
-            live is None or live.endpoint is None or (endpoints.get(key) != peer.endpoint and live.endpoint != peer.endpoint)
+            live is None
+            or live.endpoint is None
+            or (endpoints.get(key) != peer.endpoint and live.endpoint != peer.endpoint)
         )
-        if live is None or moved or live.allowed_ips != peer.allowed_ips or live.keepalive_seconds != peer.keepalive_seconds:
+        if (
+            live is None
+            or moved
+            or live.allowed_ips != peer.allowed_ips
+            or live.keepalive_seconds != peer.keepalive_seconds
+        ):
             changes.append(_peer_arguments(peer, moved))
     actions += [Action(f"set {batch.count('peer')} peers", ("wg", "set", name, *batch)) for batch in _batches(changes)]
     return actions
@@ -199,7 +217,9 @@ def plan(
     if current.public_key is None:
         actions.append(Action("set the private key", ("wg", "set", name, "private-key", private_key_file)))
     if current.listen_port != desired.listen_port:
-        actions.append(Action(f"listen on {desired.listen_port}", ("wg", "set", name, "listen-port", str(desired.listen_port))))
+        actions.append(
+            Action(f"listen on {desired.listen_port}", ("wg", "set", name, "listen-port", str(desired.listen_port)))
+        )
     actions += _peer_actions(name, desired, current, endpoints)
     for address in sorted(desired.addresses - current.addresses):
         flags = ("nodad",) if ":" in address else ()

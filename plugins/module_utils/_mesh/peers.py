@@ -53,9 +53,7 @@ def exit_gateway(estate: Estate, site: Site, host: Host) -> Host | None:
     gateways = estate.gateways_by_site[site.name]
     if not gateways:
         return None
-    return max(
-        gateways, key=lambda gateway: hashlib.sha256(f"{host.name}|{gateway.name}".encode()).digest()
-    )
+    return max(gateways, key=lambda gateway: hashlib.sha256(f"{host.name}|{gateway.name}".encode()).digest())
 
 
 def on_lan(host: Host, site: Site) -> bool:
@@ -68,9 +66,7 @@ def _lan_prefixes(estate: Estate, host: Host, gateway: Host) -> tuple[str, ...]:
     site = gateway.site
     if host.site.tenant != site.tenant or on_lan(host, site) or exit_gateway(estate, site, host) is not gateway:
         return ()
-    return tuple(
-        prefix for prefix in site.lan_prefixes if ":" in prefix or host.address4 is not None
-    )
+    return tuple(prefix for prefix in site.lan_prefixes if ":" in prefix or host.address4 is not None)
 
 
 def _underlay(host: Host, other: Host) -> tuple[str | None, bool]:
@@ -104,7 +100,9 @@ def _candidates(estate: Estate, host: Host) -> Iterator[tuple[Host, tuple[str, .
     yield hub, (estate.ula_prefix, *(hub.allowed_ips[1:]), *relayed)
     for site in tenant_sites or (host.site,):
         same_site = site.name == host.site.name
-        members = estate.hosts_by_site[site.name] if same_site or host.is_gateway else estate.gateways_by_site[site.name]
+        members = (
+            estate.hosts_by_site[site.name] if same_site or host.is_gateway else estate.gateways_by_site[site.name]
+        )
         for other in members:
             if other.name == host.name or other.is_hub:
                 continue
@@ -129,7 +127,7 @@ def plan_peers(estate: Estate, host_name: str, keepalive_seconds: int = 25) -> l
         if other.public_key is None:
             continue
         endpoint, same_lan = _underlay(host, other)
-        reverse, _unused = _underlay(other, host)
+        reverse, _unused = _underlay(host=other, other=host)
         if endpoint is None and reverse is None:
             continue
         taken = owner_of_key.setdefault(other.public_key, other.name)

@@ -41,21 +41,26 @@ def plan_probes(estate: Estate, host_name: str, pages: list[dict[str, Any]]) -> 
         if other.name == host.name or other.public_key is None:
             continue
         reach = estate.may_reach(host, other)
-        for address in _addresses(estate, other.name):
+        addresses = tuple(_addresses(estate, other.name))
+        probes += [
+            Probe("overlay", "ping", address, reach, f"{host.name} -> {other.name}")
+            for address in addresses
             # IPv4 needs an address at both ends
-            if ":" in address or host.address4 is not None:
-                probes.append(Probe("overlay", "ping", address, reach, f"{host.name} -> {other.name}"))
+            if ":" in address or host.address4 is not None
+        ]
         if reach:
             name = f"{other.name}.{estate.domain}"
-            probes.append(Probe("names", "resolve", name, True, f"{host.name} asks for {name}", tuple(_addresses(estate, other.name))))
+            probes.append(Probe("names", "resolve", name, True, f"{host.name} asks for {name}", addresses))
     for site in estate.sites.values():
         if site.tenant is not None and site.tenant == host.site.tenant:
-            for short, addresses in sorted(site.names.items()):
+            for short, given in sorted(site.names.items()):
                 name = f"{short}.{site.name}.{estate.domain}"
-                probes.append(Probe("names", "resolve", name, True, f"{host.name} asks for {name}", tuple(addresses)))
-    for page in pages:
-        if page["from"] == host.name:
-            probes.append(Probe("pages", "page", page["url"], True, f"{host.name} opens {page['url']}", (page["contains"],)))
+                probes.append(Probe("names", "resolve", name, True, f"{host.name} asks for {name}", tuple(given)))
+    probes += [
+        Probe("pages", "page", page["url"], True, f"{host.name} opens {page['url']}", (page["contains"],))
+        for page in pages
+        if page["from"] == host.name
+    ]
     return probes
 
 

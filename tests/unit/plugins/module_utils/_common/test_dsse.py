@@ -53,6 +53,13 @@ def test_wycheproof_ed25519(public: bytes, signature: bytes, message: bytes, val
     assert refusal.value.code == "bad_signature"
 
 
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dsse, "MISSING_LIBRARY", "cryptography")
+    for call in (dsse.generate_private_key, lambda: dsse.public_key_from_pem(b""), lambda: dsse.verify({}, "", b"")):
+        with pytest.raises(BadInput, match="The Python library cryptography is missing on this machine; install"):
+            call()
+
+
 def test_round_trip_gives_the_signed_bytes() -> None:
     assert dsse.verify(dsse.sign(b"\x00payload", TYPE, PRIVATE), TYPE, PUBLIC) == b"\x00payload"
 
