@@ -110,8 +110,6 @@ def _load(
         current = identity.current
         host_id = None if current is None else current.host_id
         found = None if host_id is None else documents.get(host_id)
-        if host_id in offers.problems and identity.distrust is None:
-            identity = Identity(current, identity.generations, offers.problems[host_id])
         floors = None if past and trust.floors is not None and trust.floors.issued_at > moment else trust
         judgement = judge(
             identity,
@@ -166,12 +164,12 @@ def _offers(offered: Offered, key: bytes, verifier: Verifier) -> Offers:
             try:
                 enrolment = verifier.enrolment(raw, key, "the enrolment that was offered")
             except Untrusted as error:
-                offers.problems[one.host_id] = str(error)
+                one.problem = str(error)
                 continue
             if enrolment.host_id == one.host_id:
                 offers.add(enrolment)
             else:
-                offers.problems[one.host_id] = f"The enrolment that was offered is that of {enrolment.name}."
+                one.problem = f"The enrolment that was offered is that of {enrolment.name}."
     return offers
 
 

@@ -28,6 +28,8 @@ class Documents:
     fork: list[bytes] = field(default_factory=list)
     """Two reports that the registry holds to be a proof that two machines speak with one key."""
     received_at: datetime | None = None
+    problem: str | None = None
+    """Why nothing of this is believed."""
 
 
 def read_row(row: object) -> Documents:

@@ -31,10 +31,9 @@ NOBODY = Identity()
 
 @dataclass
 class Offers:
-    """Verified enrolments of a source by name, and what it offered instead of one by host id."""
+    """Verified enrolments of a source by name."""
 
     by_name: dict[str, list[Enrolment]] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)
 
     def add(self, enrolment: Enrolment) -> None:
         self.by_name.setdefault(enrolment.name, []).append(enrolment)
@@ -61,8 +60,9 @@ def _identity(name: str, trust: Trust, offered: Iterable[Enrolment], now: dateti
         if current is None or (current.revoked and candidate.host_id != current.host_id):
             current = candidate
             continue
-        if candidate.revoked and candidate.host_id != current.host_id:
-            continue
+        other_host = candidate.host_id != current.host_id
+        if other_host and (candidate.revoked or candidate.issued_at <= current.issued_at):
+            continue  # a predecessor of the same name; whoever keeps the registry cannot bring it back
         try:
             enrolments.accept(current, candidate)
         except Refused as error:

@@ -74,6 +74,8 @@ def _reports(documents: Documents, identity: Identity, current: Enrolment, verif
     """The verified reports of the current generation; one that nobody of this host signed is an alarm."""
     if documents.host_id != current.host_id:
         raise Refused("wrong_host", f"The documents offered for {current.name} are of another host.")
+    if documents.problem is not None:
+        raise Untrusted(documents.problem)
     what = f"the report of {current.name}"
     found: dict[str, Report] = {}
     for raw in documents.reports:
