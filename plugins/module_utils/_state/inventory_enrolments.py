@@ -63,6 +63,9 @@ def _identity(name: str, trust: Trust, offered: Iterable[Enrolment], now: dateti
         other_host = candidate.host_id != current.host_id
         if other_host and (candidate.revoked or candidate.issued_at <= current.issued_at):
             continue  # a predecessor of the same name; whoever keeps the registry cannot bring it back
+        if not other_host and candidate.generation > current.generation and candidate.replaces is not None:
+            current = candidate  # what it replaces may be a renewal that never came here; the signed word counts
+            continue
         try:
             enrolments.accept(current, candidate)
         except Refused as error:
