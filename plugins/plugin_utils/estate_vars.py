@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput
-from ansible_collections.bocage.fleet.plugins.module_utils._common.estate import ROLE_GROUPS, Estate
+from ansible_collections.bocage.fleet.plugins.module_utils._common.estate import Estate
+from ansible_collections.bocage.fleet.plugins.module_utils._common.estate_schema import MANAGED_GROUP, ROLE_GROUPS
 
-MANAGED_GROUP = "managed"
 ESTATE_VARIABLES = ("estate_name", "estate_domain", "estate_ula_prefix", "estate_sites")
 HOST_VARIABLES = ("host_site", "host_index", "mesh_endpoint", "mesh_lan_endpoint", "mesh_port")
 

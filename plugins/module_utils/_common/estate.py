@@ -16,8 +16,9 @@ from functools import cached_property
 from typing import Any
 
 from .errors import BadInput
+from .estate_schema import INDEX_LIMITS_OF_HOSTS, INDEX_LIMITS_OF_SITES, ROLE_GROUPS
 
-ROLE_GROUPS = {"hubs": "hub", "gateways": "gateway", "caches": "cache", "hypervisors": "hypervisor"}
+DEFAULT_PORT = 51820
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +70,94 @@ def overlay_ipv6(ula_prefix: ipaddress.IPv6Network, site_index: int, host_index:
     return str(ula_prefix.network_address + (site_index << 64) + host_index)
 
 
-def _site(name: str, values: Mapping[str, Any], ula: ipaddress.IPv6Network) -> Site:
-    index = int(values["index"])
-    prefix6 = ipaddress.IPv6Network((int(ula.network_address) + (index << 64), 64))
-    return Site(
-        name=name,
-        index=index,
-        tenant=values.get("tenant"),
-        prefix6=str(prefix6),
-        prefix4=values.get("overlay_ipv4_prefix"),
-        lan_prefixes=tuple(str(prefix) for prefix in values.get("lan_prefixes") or ()),
-        hub=values.get("hub"),
-        names={str(key): tuple(map(str, value)) for key, value in (values.get("names") or {}).items()},
-    )
+def _number(value: object, limits: tuple[int, int], subject: str, option: str) -> int:
+    """An index within its limits; outside of them it would change other parts of an address."""
+    low, high = limits
+    try:
+        number = int(str(value))
+    except ValueError:
+        number = low - 1
+    if not low <= number <= high:
+        given = "no" if value is None else "an unusable"
+        raise BadInput(f"{subject} has {given} {option}; give it a number of its own between {low} and {high}.")
+    return number
+
+
+def _site(name: str, values: object, ula: ipaddress.IPv6Network) -> Site:
+    if not isinstance(values, Mapping):
+        raise BadInput(f"Site {name} of estate_sites is no mapping; give it at least an index.")
+    index = _number(values.get("index"), INDEX_LIMITS_OF_SITES, f"Site {name}", "index")
+    try:
+        prefix4 = values.get("overlay_ipv4_prefix")
+        return Site(
+            name=name,
+            index=index,
+            tenant=values.get("tenant") or None,
+            prefix6=str(ipaddress.IPv6Network((int(ula.network_address) + (index << 64), 64))),
+            prefix4=None if prefix4 is None else str(ipaddress.IPv4Network(prefix4)),
+            lan_prefixes=tuple(str(ipaddress.ip_network(prefix)) for prefix in values.get("lan_prefixes") or ()),
+            hub=values.get("hub") or None,
+            names={str(key): tuple(map(str, value)) for key, value in (values.get("names") or {}).items()},
+        )
+    except (AttributeError, TypeError, ValueError) as error:
+        raise BadInput(f"Site {name} cannot be used: {error}; correct it in estate_sites.") from error
+
+
+class _Builder:
+    """Makes hosts, each with addresses of its own."""
+
+    def __init__(self, ula: ipaddress.IPv6Network, sites: Mapping[str, Site]) -> None:
+        self._ula = ula
+        self._sites = sites
+        self._networks4 = {
+            name: ipaddress.IPv4Network(site.prefix4) for name, site in sites.items() if site.prefix4 is not None
+        }
+        self._owners: dict[tuple[str, int], str] = {}
+
+    def host(self, name: str, values: Mapping[str, Any]) -> Host:
+        site = self._sites.get(str(values.get("host_site")))
+        if site is None:
+            raise BadInput(
+                f"Host {name} is on site '{values.get('host_site')}', which estate_sites does not have; "
+                "add the site or correct host_site."
+            )
+        index = _number(values.get("host_index"), INDEX_LIMITS_OF_HOSTS, f"Host {name}", "host_index")
+        other = self._owners.setdefault((site.name, index), name)
+        if other != name:
+            raise BadInput(
+                f"Hosts {other} and {name} have the same host_index {index} on site {site.name}; "
+                "give one of them another number."
+            )
+        roles = frozenset(ROLE_GROUPS.get(role, role) for role in values.get("roles", ()))
+        if site.tenant is None and "hub" not in roles:
+            raise BadInput(
+                f"Host {name} is no hub but lives on site {site.name}, which has no tenant; only hubs are shared."
+            )
+        port = _number(values.get("mesh_port") or DEFAULT_PORT, (1, 65535), f"Host {name}", "mesh_port")
+        return Host(
+            name=name,
+            site=site,
+            index=index,
+            roles=roles,
+            address6=overlay_ipv6(self._ula, site.index, index),
+            address4=self._address4(name, site, index),
+            endpoint=values.get("mesh_endpoint") or None,
+            lan_endpoint=values.get("mesh_lan_endpoint") or None,
+            port=port,
+            public_key=values.get("public_key") or None,
+        )
+
+    def _address4(self, name: str, site: Site, index: int) -> str | None:
+        network = self._networks4.get(site.name)
+        if network is None:
+            return None
+        # the first address is the network's, the last its broadcast address
+        if index > network.num_addresses - 2:
+            raise BadInput(
+                f"Host {name} has host_index {index}, for which overlay_ipv4_prefix {network} of site {site.name} "
+                "has no room; give the host a lower number."
+            )
+        return str(network.network_address + index)
 
 
 @dataclass(frozen=True)
@@ -103,45 +179,26 @@ class Estate:
         ``mesh_lan_endpoint``, ``mesh_port`` and ``public_key``.
         Raises BadInput with the host's name where a value is missing or wrong.
         """
+        for option in ("estate_name", "estate_domain", "estate_ula_prefix", "estate_sites"):
+            if estate_vars.get(option) is None:
+                raise BadInput(f"The estate has no {option}; set it in group_vars/all.")
         try:
             ula = ipaddress.IPv6Network(str(estate_vars["estate_ula_prefix"]))
-            sites = {name: _site(name, values or {}, ula) for name, values in estate_vars["estate_sites"].items()}
-            domain = str(estate_vars["estate_domain"])
-            estate_name = str(estate_vars["estate_name"])
-        except KeyError as error:
-            raise BadInput(f"The estate has no {error.args[0]}; set it in group_vars/all.") from error
         except ValueError as error:
-            raise BadInput(f"The estate's variables cannot be used: {error}; run validate_estate.") from error
-        networks4 = {
-            site.name: ipaddress.IPv4Network(site.prefix4) for site in sites.values() if site.prefix4 is not None
-        }
-        built: dict[str, Host] = {}
-        for name, values in hosts.items():
-            site = sites.get(str(values.get("host_site")))
-            if site is None:
-                raise BadInput(
-                    f"Host {name} is on site '{values.get('host_site')}', which estate_sites does not have; add the site or correct host_site."
-                )
-            try:
-                index = int(values["host_index"])
-            except (KeyError, TypeError, ValueError) as error:
-                raise BadInput(
-                    f"Host {name} has no usable host_index; give it a number of its own on site {site.name}."
-                ) from error
-            network4 = networks4.get(site.name)
-            built[name] = Host(
-                name=name,
-                site=site,
-                index=index,
-                roles=frozenset(ROLE_GROUPS.get(role, role) for role in values.get("roles", ())),
-                address6=overlay_ipv6(ula, site.index, index),
-                address4=None if network4 is None else str(network4.network_address + index),
-                endpoint=values.get("mesh_endpoint"),
-                lan_endpoint=values.get("mesh_lan_endpoint"),
-                port=int(values.get("mesh_port") or 51820),
-                public_key=values.get("public_key"),
-            )
-        return cls(name=estate_name, domain=domain, ula_prefix=str(ula), sites=sites, hosts=built)
+            raise BadInput(f"The prefix estate_ula_prefix cannot be used: {error}; correct it.") from error
+        if ula.prefixlen != 48:
+            raise BadInput(f"The prefix estate_ula_prefix {ula} is no /48, of which each site takes a /64; correct it.")
+        if not isinstance(estate_vars["estate_sites"], Mapping):
+            raise BadInput("The variable estate_sites is no mapping of names to sites; correct it in group_vars/all.")
+        sites = {str(name): _site(str(name), values, ula) for name, values in estate_vars["estate_sites"].items()}
+        builder = _Builder(ula, sites)
+        return cls(
+            name=str(estate_vars["estate_name"]),
+            domain=str(estate_vars["estate_domain"]),
+            ula_prefix=str(ula),
+            sites=sites,
+            hosts={name: builder.host(name, values) for name, values in hosts.items()},
+        )
 
     @cached_property
     def hubs(self) -> tuple[Host, ...]:
@@ -170,25 +227,41 @@ class Estate:
 
     @cached_property
     def sites_by_hub(self) -> Mapping[str, tuple[Site, ...]]:
-        """Which sites each hub is home to."""
+        """Which sites of tenants each hub is home to; a shared site holds hubs alone."""
         grouped: dict[str, list[Site]] = {hub.name: [] for hub in self.hubs}
-        for site in sorted(self.sites.values(), key=lambda site: site.index):
-            if grouped:
-                grouped[self.home_hub(site).name].append(site)
+        if grouped:
+            for site in sorted(self.sites.values(), key=lambda site: site.index):
+                if site.tenant is not None:
+                    grouped[self.home_hub(site).name].append(site)
         return {hub: tuple(found) for hub, found in grouped.items()}
 
     def home_hub(self, site: Site) -> Host:
-        """The hub that relays for a site: the declared one, else the first."""
+        """The hub that relays for a site: the declared one, else the first that serves its tenant."""
         if site.hub is not None:
             hub = self.hosts.get(site.hub)
             if hub is None or not hub.is_hub:
                 raise BadInput(
-                    f"Site {site.name} names '{site.hub}' as its hub, which is not in group hubs; correct hub in estate_sites."
+                    f"Site {site.name} names '{site.hub}' as its hub, which is not in group hubs; "
+                    "correct hub in estate_sites."
+                )
+            if not self._serves(hub, site):
+                raise BadInput(
+                    f"Site {site.name} names {hub.name} as its hub, which belongs to tenant {hub.site.tenant}; "
+                    "name a shared hub or one of its own tenant."
                 )
             return hub
-        if not self.hubs:
-            raise BadInput("The estate has no hub; put a host with a public mesh_endpoint into group hubs.")
-        return self.hubs[0]
+        for hub in self.hubs:
+            if self._serves(hub, site):
+                return hub
+        raise BadInput(
+            f"Site {site.name} has no hub; put a host with a public mesh_endpoint into group hubs, "
+            "on a shared site or on one of the same tenant."
+        )
+
+    @staticmethod
+    def _serves(hub: Host, site: Site) -> bool:
+        """Whether a hub may relay for a site: a shared hub for everyone, a tenant's hub for its tenant."""
+        return hub.site.tenant is None or hub.site.tenant == site.tenant
 
     def may_reach(self, one: Host, other: Host) -> bool:
         """Whether two hosts may exchange packets: one tenant, or one of them shared."""

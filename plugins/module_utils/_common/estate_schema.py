@@ -17,7 +17,13 @@ Options = Mapping[str, Option]
 MANAGED_GROUP = "managed"
 HUB_GROUP = "hubs"
 GATEWAY_GROUP = "gateways"
-ROLE_GROUPS = (HUB_GROUP, GATEWAY_GROUP, "caches", "hypervisors")
+# Each group of hosts with the role that it gives.
+ROLE_GROUPS: Mapping[str, str] = {
+    HUB_GROUP: "hub",
+    GATEWAY_GROUP: "gateway",
+    "caches": "cache",
+    "hypervisors": "hypervisor",
+}
 
 ESTATE_OPTIONS: Options = {
     "estate_name": {"type": "str", "required": True},
