@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.access import plan_access
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.names import plan_names
-from ansible_collections.bocage.fleet.plugins.module_utils._mesh.peers import plan_host
+from ansible_collections.bocage.fleet.plugins.module_utils._mesh.peers import MeshPlanner
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.proofs import plan_outsider_probes, plan_probes
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of
+
+# The last one takes a probe for each pair of hosts: only a proof asks for it.
+PARTS = ("mesh", "access", "names", "probes")
 
 
 class ActionModule(ActionBase):
@@ -29,6 +33,7 @@ class ActionModule(ActionBase):
         _unused, arguments = self.validate_argument_spec(
             {
                 "hosts": {"type": "list", "elements": "str", "required": True},
+                "parts": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS[:3])},
                 "keepalive_seconds": {"type": "int", "default": 25},
                 "pages": {"type": "list", "elements": "dict", "default": []},
                 "outsiders": {"type": "list", "elements": "str", "default": []},
@@ -38,15 +43,18 @@ class ActionModule(ActionBase):
         result["changed"] = False
         try:
             estate = estate_of(task_vars, assume_enrolled=arguments["assume_enrolled"])
-            plans = {}
-            for name in arguments["hosts"]:
-                if name in estate.hosts:
-                    plans[name] = {
-                        "mesh": plan_host(estate, name, arguments["keepalive_seconds"]),
-                        "access": plan_access(estate, name),
-                        "names": plan_names(estate, name),
-                        "probes": [probe.to_dict() for probe in plan_probes(estate, name, arguments["pages"])],
-                    }
+            planner = MeshPlanner(estate, arguments["keepalive_seconds"])
+            makers: dict[str, Callable[[str], Any]] = {
+                "mesh": planner.host,
+                "access": lambda name: plan_access(estate, name),
+                "names": lambda name: plan_names(estate, name),
+                "probes": lambda name: [probe.to_dict() for probe in plan_probes(estate, name, arguments["pages"])],
+            }
+            plans = {
+                name: {part: makers[part](name) for part in arguments["parts"]}
+                for name in arguments["hosts"]
+                if name in estate.hosts
+            }
             for name in arguments["outsiders"]:
                 plans[name] = {"probes": [probe.to_dict() for probe in plan_outsider_probes(estate, name)]}
         except BocageError as error:

@@ -30,6 +30,12 @@ options:
     type: list
     elements: str
     required: true
+  parts:
+    description: What to plan. C(probes) are one for each pair of hosts and address, so ask for them only to run them.
+    type: list
+    elements: str
+    choices: [mesh, access, names, probes]
+    default: [mesh, access, names]
   keepalive_seconds:
     description: Interval of persistent keepalive of hosts behind NAT.
     type: int
@@ -65,8 +71,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hosts:
-  description: By host, the plans C(mesh) (addresses, peers, routes), C(access) (prefixes that may come in or pass),
-    C(names) (records and servers) and C(probes) (what a proof tries).
+  description: By host, the plans that O(parts) names. These are C(mesh) (addresses, peers, routes), C(access) (prefixes
+    that may come in or pass), C(names) (records and servers) and C(probes) (what a proof tries).
   type: dict
   returned: success
 not_enrolled:

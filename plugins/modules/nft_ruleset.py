@@ -37,7 +37,9 @@ options:
     type: int
     default: 51820
   management_prefixes:
-    description: From where SSH is accepted.
+    description:
+      - From where SSH is accepted.
+      - A prefix inside O(overlay_sources) is accepted from the overlay alone, any other from everywhere but the overlay.
     type: list
     elements: str
     required: true
@@ -85,6 +87,11 @@ options:
         type: list
         elements: str
         required: true
+      destinations:
+        description: Prefixes of LANs that may be reached from there, too.
+        type: list
+        elements: str
+        default: []
   exits:
     description: What a gateway lets from the overlay into its LAN.
     type: dict
@@ -185,6 +192,7 @@ ARGUMENTS = {
         "options": {
             "name": {"type": "str", "required": True},
             "prefixes": {"type": "list", "elements": "str", "required": True},
+            "destinations": {"type": "list", "elements": "str", "default": []},
         },
     },
     "exits": {

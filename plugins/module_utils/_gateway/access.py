@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .._common.estate import Estate, Site
+from .._common.estate import Estate, Host, Site
+from .._common.exits import Exits
 
 
 def _prefixes(sites: Iterable[Site]) -> list[str]:
@@ -19,23 +20,39 @@ def plan_access(estate: Estate, host_name: str) -> dict[str, Any]:
     """Access of one host, as prefixes.
 
     ``overlay_sources`` may begin a connection to the host; ``relays`` are sets of
-    prefixes that a hub forwards among themselves, one a tenant and one for the
-    shared infrastructure; ``exits`` are sources and destinations that a gateway lets
-    from the overlay into its LAN. Everything else is refused.
+    prefixes that a hub forwards among themselves and to the ``destinations`` beside
+    them (LANs that hosts enter through hubs), one set a tenant; ``exits`` are sources
+    and destinations that a gateway lets from the overlay into its LAN. Everything
+    else is refused.
     """
     host = estate.hosts[host_name]
+    tenant = host.site.tenant
     shared = [site for site in estate.sites.values() if site.tenant is None]
-    own = estate.sites_by_tenant.get(host.site.tenant, ()) if host.site.tenant is not None else ()
-    # a shared host (a hub) serves everyone
-    sources = [estate.ula_prefix, *(site.prefix4 for site in estate.sites.values() if site.prefix4)]
-    if host.site.tenant is not None:
-        sources = _prefixes([*shared, *own])
-    relays = []
-    if host.is_hub:
-        shared_prefixes = _prefixes(shared)
-        for tenant, sites in sorted(estate.sites_by_tenant.items()):
-            relays.append({"name": tenant, "prefixes": sorted([*_prefixes(sites), *shared_prefixes])})
+    if tenant is None:
+        # a shared host (a hub) serves everyone
+        sources = [estate.ula_prefix, *(site.prefix4 for site in estate.sites.values() if site.prefix4)]
+    else:
+        sources = _prefixes([*shared, *estate.sites_by_tenant[tenant]])
     exits = None
-    if host.is_gateway:
-        exits = {"sources": sorted(_prefixes(own)), "destinations": sorted(host.site.lan_prefixes)}
-    return {"overlay_sources": sorted(sources), "relays": relays, "exits": exits}
+    if host.is_gateway and tenant is not None:
+        own = _prefixes(estate.sites_by_tenant[tenant])
+        exits = {"sources": sorted(own), "destinations": sorted(host.site.lan_prefixes)}
+    return {
+        "overlay_sources": sorted(sources),
+        "relays": _relays(estate, host, _prefixes(shared)) if host.is_hub else [],
+        "exits": exits,
+    }
+
+
+def _relays(estate: Estate, hub: Host, shared_prefixes: list[str]) -> list[dict[str, Any]]:
+    """What a hub forwards: a shared hub for each tenant, a tenant's hub for that tenant."""
+    relayed = Exits(estate).relayed
+    return [
+        {
+            "name": tenant,
+            "prefixes": sorted([*_prefixes(sites), *shared_prefixes]),
+            "destinations": sorted(prefix for site in sites if site.name in relayed for prefix in site.lan_prefixes),
+        }
+        for tenant, sites in sorted(estate.sites_by_tenant.items())
+        if hub.site.tenant in (None, tenant)
+    ]

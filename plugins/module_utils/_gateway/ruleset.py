@@ -35,6 +35,15 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Relay:
+    """What a hub forwards for a tenant: among the prefixes, and from them to the destinations."""
+
+    name: str
+    prefixes: Sequence[str]
+    destinations: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """All that decides about a host's packets. Prefixes are text, either family."""
 
@@ -43,23 +52,28 @@ class Policy:
     management_prefixes: Sequence[str]
     overlay_sources: Sequence[str]
     services: Sequence[Service] = ()
-    relays: Sequence[Mapping[str, Any]] = ()
+    relays: Sequence[Relay] = ()
     exit_sources: Sequence[str] = ()
     exit_destinations: Sequence[str] = ()
     lan_interface: str | None = None
     masquerade: bool = False
 
 
+def _networks(parameters: Mapping[str, Any], option: str, owner: str = "") -> tuple[str, ...]:
+    """The prefixes of an option in their canonical form; raises BadInput on one that is none."""
+    found = []
+    for prefix in parameters.get(option) or ():
+        try:
+            found.append(str(ipaddress.ip_network(prefix)))
+        except ValueError as error:
+            raise BadInput(
+                f"The firewall cannot use a prefix of {owner}{option}: {error}; correct it in the inventory."
+            ) from error
+    return tuple(found)
+
+
 def policy_from(parameters: Mapping[str, Any]) -> Policy:
     """A policy from the module's parameters; raises BadInput in one sentence."""
-    try:
-        for option in ("management_prefixes", "overlay_sources"):
-            for prefix in parameters[option]:
-                ipaddress.ip_network(prefix)
-    except ValueError as error:
-        raise BadInput(
-            f"The firewall cannot use a prefix of {option}: {error}; correct it in the inventory."
-        ) from error
     services = []
     for service in parameters.get("services") or ():
         if not 0 < int(service["port"]) < 65536:
@@ -71,12 +85,15 @@ def policy_from(parameters: Mapping[str, Any]) -> Policy:
     return Policy(
         mesh_interface=parameters["mesh_interface"],
         mesh_port=int(parameters["mesh_port"]),
-        management_prefixes=tuple(parameters["management_prefixes"]),
-        overlay_sources=tuple(parameters["overlay_sources"]),
+        management_prefixes=_networks(parameters, "management_prefixes"),
+        overlay_sources=_networks(parameters, "overlay_sources"),
         services=tuple(services),
-        relays=tuple(parameters.get("relays") or ()),
-        exit_sources=tuple(exits.get("sources") or ()),
-        exit_destinations=tuple(exits.get("destinations") or ()),
+        relays=tuple(
+            Relay(relay["name"], _networks(relay, "prefixes", "relays."), _networks(relay, "destinations", "relays."))
+            for relay in parameters.get("relays") or ()
+        ),
+        exit_sources=_networks(exits, "sources", "exits."),
+        exit_destinations=_networks(exits, "destinations", "exits."),
         lan_interface=parameters.get("lan_interface"),
         masquerade=parameters.get("translation") == "masquerade",
     )
@@ -122,14 +139,7 @@ def _input(policy: Policy) -> list[str]:
         f'iifname "{policy.mesh_interface}" {match} jump overlay' for match in _match("saddr", policy.overlay_sources)
     ]
     rules.append(f'iifname "{policy.mesh_interface}" drop')
-    rules += [
-        f'{match} tcp dport 22 accept comment "operators"' for match in _match("saddr", policy.management_prefixes)
-    ]
-    rules += [
-        f"{match} {rule}"
-        for match in _match("saddr", policy.management_prefixes)
-        for rule in _service_rules(policy, "management")
-    ]
+    rules += _management_rules(policy, _outside(policy.management_prefixes, policy.overlay_sources))
     if policy.lan_interface:
         rules += [f'iifname "{policy.lan_interface}" {rule}' for rule in _service_rules(policy, "lan")]
         rules.append(f'iifname "{policy.lan_interface}" icmp type echo-request accept')
@@ -138,11 +148,34 @@ def _input(policy: Policy) -> list[str]:
     return rules
 
 
+def _management_rules(policy: Policy, prefixes: Sequence[str]) -> list[str]:
+    accepted = ['tcp dport 22 accept comment "operators"', *_service_rules(policy, "management")]
+    return [f"{match} {rule}" for match in _match("saddr", prefixes) for rule in accepted]
+
+
+def _outside(prefixes: Sequence[str], others: Sequence[str]) -> list[str]:
+    """The prefixes that do not lie within the others."""
+    return [prefix for prefix in prefixes if not any(_within(prefix, other) for other in others)]
+
+
+def _meeting(prefixes: Sequence[str], others: Sequence[str]) -> list[str]:
+    """The prefixes that have an address in common with the others."""
+    return [prefix for prefix in prefixes if any(_within(prefix, one) or _within(one, prefix) for one in others)]
+
+
+def _within(inner: str, outer: str) -> bool:
+    one, other = ipaddress.ip_network(inner), ipaddress.ip_network(outer)
+    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
+
+
 def _overlay(policy: Policy) -> list[str]:
     return [
         "icmp type echo-request accept",
         "icmpv6 type echo-request accept",
         *_service_rules(policy, "overlay"),
+        *_service_rules(policy, "anywhere"),
+        # an operator who comes through a hub
+        *_management_rules(policy, _meeting(policy.management_prefixes, policy.overlay_sources)),
         "drop",
     ]
 
@@ -158,11 +191,12 @@ def _forward(policy: Policy) -> list[str]:
         "ct state established,related accept",
     ]
     for relay in policy.relays:
-        for family, prefixes in _families(relay["prefixes"]):
-            listed = _set(prefixes)
-            rules.append(
-                f'iifname "{mesh}" oifname "{mesh}" {family} saddr {listed} {family} daddr {listed} accept comment "tenant {relay["name"]}"'
-            )
+        reached = dict(_families([*relay.prefixes, *relay.destinations]))
+        rules += [
+            f'iifname "{mesh}" oifname "{mesh}" {family} saddr {_set(prefixes)} {family} daddr {_set(reached[family])} '
+            f'accept comment "tenant {relay.name}"'
+            for family, prefixes in _families(relay.prefixes)
+        ]
     if policy.lan_interface:
         destinations = dict(_families(policy.exit_destinations))
         for family, sources in _families(policy.exit_sources):

@@ -1,0 +1,74 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""By which gateway a host enters the LAN of a site: of its own where it has a path to one, else through its hub."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from .estate import Estate, Host, Site
+
+
+def on_lan(host: Host, site: Site) -> bool:
+    """Whether the host is on the site's LAN itself and needs no gateway into it."""
+    return host.site.name == site.name and (host.is_gateway or host.lan_endpoint is not None)
+
+
+def by_weight(gateways: Sequence[Host], name: str) -> Host:
+    """One of the gateways for a name.
+
+    Highest random weight (Thaler and Ravishankar 1996): a gateway that joins or
+    leaves moves only its own share of the names.
+    """
+    if len(gateways) == 1:
+        return gateways[0]
+    return max(gateways, key=lambda gateway: hashlib.sha256(f"{name}|{gateway.name}".encode()).digest())
+
+
+class Exits:
+    """The ways into the LANs of an estate. Gateways that are not enrolled carry nothing."""
+
+    def __init__(self, estate: Estate) -> None:
+        self._estate = estate
+
+    @cached_property
+    def gateways(self) -> Mapping[str, tuple[Host, ...]]:
+        """Enrolled gateways by site, for sites with a LAN."""
+        return {
+            name: tuple(host for host in found if host.public_key is not None)
+            for name, found in self._estate.gateways_by_site.items()
+            if self._estate.sites[name].lan_prefixes
+        }
+
+    def direct(self, host: Host, site: Site) -> tuple[Host, ...]:
+        """Gateways of the site that the host has a path of its own to; a hub is never entered past the home hub."""
+        return tuple(
+            gateway
+            for gateway in self.gateways.get(site.name, ())
+            if not gateway.is_hub and (gateway.endpoint is not None or host.endpoint is not None)
+        )
+
+    @cached_property
+    def relayed(self) -> Mapping[str, Host]:
+        """By site, the one gateway that hubs use for hosts without a path of their own, where there are such hosts."""
+        found: dict[str, Host] = {}
+        for name, gateways in self.gateways.items():
+            site = self._estate.sites[name]
+            if gateways and any(self._needs_relay(host, site) for host in self._hosts_of_tenant(site)):
+                found[name] = by_weight(gateways, name)
+        return found
+
+    def _needs_relay(self, host: Host, site: Site) -> bool:
+        if host.is_hub or host.public_key is None or on_lan(host, site):
+            return False
+        return not self.direct(host, site)
+
+    def _hosts_of_tenant(self, site: Site) -> list[Host]:
+        if any(not gateway.is_hub and gateway.endpoint is not None for gateway in self.gateways[site.name]):
+            # everybody finds this one
+            return []
+        tenant_sites = self._estate.sites_by_tenant.get(site.tenant or "", ())
+        return [host for one in tenant_sites for host in self._estate.hosts_by_site[one.name]]
