@@ -21,13 +21,11 @@ import uvicorn
 import yaml
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
 from ansible.utils.display import Display
 from bocage_core._common import dsse
 from bocage_registry.app import create_app
 from bocage_registry.settings import Reader, Settings
 
-ROOT = Path(__file__).resolve().parents[4]
 ESTATE = {
     "estate_name": "test",
     "estate_domain": "test.internal",
@@ -134,11 +132,6 @@ class Loaded:
 
     def group(self, name: str) -> list[str]:
         return sorted(host.name for host in self.inventory.groups[name].get_hosts())
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _collections() -> None:
-    init_plugin_loader([str(ROOT / "collections")])
 
 
 @pytest.fixture

@@ -12,7 +12,10 @@ ESTATE = Estate.from_vars(
         "estate_name": "test",
         "estate_domain": "test.internal",
         "estate_ula_prefix": "fd7b:4c1e:90a2::/48",
-        "estate_sites": {"core": {"index": 0}, "lyon": {"index": 1, "overlay_ipv4_prefix": "198.19.1.0/24"}},
+        "estate_sites": {
+            "core": {"index": 0},
+            "lyon": {"index": 1, "tenant": "acme", "overlay_ipv4_prefix": "198.19.1.0/24"},
+        },
     },
     {},
 )
@@ -32,7 +35,10 @@ def test_the_addresses_are_those_of_the_planner() -> None:
             "estate_name": "test",
             "estate_domain": "test.internal",
             "estate_ula_prefix": "fd7b:4c1e:90a2::/48",
-            "estate_sites": {"core": {"index": 0}, "lyon": {"index": 1, "overlay_ipv4_prefix": "198.19.1.0/24"}},
+            "estate_sites": {
+                "core": {"index": 0},
+                "lyon": {"index": 1, "tenant": "acme", "overlay_ipv4_prefix": "198.19.1.0/24"},
+            },
         },
         hosts,
     )
