@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - action_common_attributes
   - action_common_attributes.conn
   - action_common_attributes.flow
+  - bocage.fleet.attributes
 attributes:
   action:
     support: full
@@ -40,6 +41,8 @@ attributes:
     support: none
   diff_mode:
     support: none
+  idempotent:
+    support: full
   platform:
     platforms: all
 options:
