@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The documentation says what is so: generated pages are fresh, tests and files that it names exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+import tree
+import yaml
+
+PAGES = [name for name in tree.tracked() if name.endswith(".md")]
+
+
+def test_nothing_generated_is_stale() -> None:
+    """The reference and the roles' tables of variables; `make docs` writes them."""
+    done = subprocess.run(["docs/build.sh", "--check"], cwd=tree.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name: str) -> None:
+    folder = (tree.ROOT / name).parent
+    assert [target for target in tree.links(tree.read(name)) if not (folder / target).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "name", [one for one in PAGES if one.startswith("docs/") or one in ("README.md", "CONTRIBUTING.md")]
+)
+def test_files_that_pages_name_exist(name: str) -> None:
+    """Words in code style that begin with a folder of the tree."""
+    folders = "|".join(sorted({one.split("/")[0] for one in tree.tracked() if "/" in one and not one.startswith(".")}))
+    named = re.findall(rf"`((?:{folders})/[\w./-]+)`", tree.read(name))
+    missing = [one for one in named if not (tree.ROOT / one).exists() and not one.startswith("build/")]
+    assert missing == []
+
+
+def test_every_threat_names_tests_that_exist() -> None:
+    """Tests are named as file::function."""
+    named = re.findall(r"`(tests/[\w/.]+\.py)::(\w+)`", tree.read("docs/threats.md"))
+    assert len(named) > 20
+    missing = [f"{path}::{test}" for path, test in named if f"def {test}(" not in tree.read(path)]
+    assert missing == []
+
+
+def test_every_attack_that_is_tested_is_told() -> None:
+    attacks = {
+        (name, test)
+        for name in tree.tracked()
+        if name.startswith("tests/") and "/repo/" not in name and name.endswith(".py")
+        for test in re.findall(r"^def (test_attack_\w+)\(", tree.read(name), re.MULTILINE)
+    }
+    told = tree.read("docs/threats.md")
+    assert sorted(f"{name}::{test}" for name, test in attacks if f"::{test}`" not in told) == []
+
+
+def test_decisions_are_numbered_and_listed() -> None:
+    numbers = sorted(one for one in tree.tracked() if re.match(r"docs/decisions/\d{4}-", one))
+    assert [one.split("/")[-1][:4] for one in numbers] == [f"{n:04d}" for n in range(1, len(numbers) + 1)]
+    index = tree.read("docs/decisions/README.md")
+    assert [one for one in numbers if one.split("/")[-1] not in index] == []
+
+
+def test_make_targets_that_pages_name_exist() -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", tree.read("Makefile"), re.MULTILINE))
+    for name in PAGES:
+        assert set(re.findall(r"`make ([a-z][a-z-]*)", tree.read(name))) <= targets, name
+
+
+def test_playbooks_that_pages_run_exist() -> None:
+    for name in PAGES:
+        for playbook in re.findall(r"\bplaybooks/[a-z_]+\.yml", tree.read(name)):
+            assert playbook in tree.tracked(), f"{name}: {playbook}"
+
+
+def test_changelog_fragments() -> None:
+    subprocess.run(["antsibull-changelog", "lint"], cwd=tree.ROOT, capture_output=True, check=True)
+    fragments = [one for one in tree.tracked() if one.startswith("changelogs/fragments/")]
+    config = yaml.safe_load(tree.read("changelogs/config.yaml"))
+    sections = {section for section, _title in config["sections"]} | {"release_summary", "trivial"}
+    for name in fragments:
+        assert set(yaml.safe_load(tree.read(name))) <= sections, name

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.bocage.fleet.plugins.modules import app_install
+from bocage_core._common.archive import write_archive
+
+Archive = Callable[[str], str]
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    """Makes the archive of a program that prints a word."""
+
+    def make(word: str) -> str:
+        program = tmp_path / "sources" / word
+        program.mkdir(parents=True)
+        (program / "__init__.py").touch()
+        (program / "main.py").write_text(f"def main():\n    print({word!r})\n")
+        (tmp_path / "none").mkdir(exist_ok=True)
+        output = tmp_path / f"{word}.tar.gz"
+        write_archive(output, "bocage-agent", "bocage_agent", {"bocage_agent": program}, tmp_path / "none")
+        return str(output)
+
+    return make
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> dict[str, Any]:
+    return {"name": "agent", "directory": str(tmp_path / "opt")}
+
+
+def said(options: dict[str, Any]) -> str:
+    program = Path(options["directory"], "agent/current/bin/bocage-agent")
+    return subprocess.run([program], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_four_calls(call_module: Any, options: dict[str, Any], archive: Archive) -> None:
+    options |= {"version": "1-one", "archive": archive("one")}
+    predicted = call_module(app_install, check=True, **options)
+    assert predicted["changed"] and not Path(options["directory"]).exists()
+    done = call_module(app_install, diff=True, **options)
+    assert done["changed"] and done["diff"] == {"before": "absent\n", "after": "1-one\n"}
+    assert said(options) == "one"
+    assert list(Path(done["path"]).rglob("main.*.pyc")), "nothing is compiled"
+    for check in (True, False):
+        assert not call_module(app_install, check=check, **options)["changed"]
+
+
+def test_a_version_that_is_missing_is_asked_for(call_module: Any, options: dict[str, Any], archive: Archive) -> None:
+    """The first of the two calls of the controller's half, which sends nothing where nothing is missing."""
+    asked = call_module(app_install, **options, version="1-one", archive="")
+    assert asked["missing"] and not Path(asked["path"]).exists()
+    call_module(app_install, **options, version="1-one", archive=archive("one"))
+    again = call_module(app_install, **options, version="1-one", archive="")
+    assert (again["missing"], again["changed"]) == (False, False)
+
+
+def test_the_version_before_stays_and_older_ones_go(
+    call_module: Any, options: dict[str, Any], archive: Archive
+) -> None:
+    for number, word in enumerate(("one", "two", "three")):
+        done = call_module(app_install, **options, version=f"{number}-{word}", archive=archive(word))
+        os.utime(done["path"], (number, number))
+    assert done["removed"] == ["0-one"]
+    assert sorted(path.name for path in Path(options["directory"], "agent").iterdir()) == [
+        "1-two",
+        "2-three",
+        "current",
+    ]
+    back = call_module(app_install, **options, version="1-two", archive="")
+    assert (back["changed"], back["missing"], said(options)) == (True, False, "two")
+
+
+@pytest.mark.parametrize(
+    ("content", "said_of_it"),
+    [(b"no archive", "cannot be unpacked on this host"), (None, "does not compile with this")],
+)
+def test_a_version_exists_entirely_or_not_at_all(
+    call_module: Any, options: dict[str, Any], archive: Archive, tmp_path: Path, content: bytes | None, said_of_it: str
+) -> None:
+    call_module(app_install, **options, version="1-one", archive=archive("one"))
+    bad = tmp_path / "bad.tar.gz"
+    if content is None:
+        broken = tmp_path / "broken"
+        broken.mkdir()
+        (broken / "main.py").write_text("def main(:\n")
+        write_archive(bad, "bocage-agent", "bocage_agent", {"bocage_agent": broken}, tmp_path / "none")
+    else:
+        bad.write_bytes(content)
+    assert said_of_it in call_module(app_install, **options, version="2-bad", archive=str(bad))["msg"]
+    assert said(options) == "one"
+    assert sorted(path.name for path in Path(options["directory"], "agent").iterdir()) == ["1-one", "current"]
