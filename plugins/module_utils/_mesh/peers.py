@@ -184,7 +184,7 @@ class MeshPlanner:
             site = estate.sites[site_name]
             home = gateway if gateway.is_hub else estate.home_hub(site)
             next_hop = gateway if home.name == host.name else home
-            if gateway.name != host.name and self._serves(host, site):
+            if self._serves(host, site) and not on_lan(host, site):
                 behind.setdefault(next_hop.name, []).extend(site.lan_prefixes)
                 lan_prefixes += site.lan_prefixes
         for hub in estate.hubs:
