@@ -32,7 +32,9 @@ def test_files_that_pages_name_exist(name: str) -> None:
     """Words in code style that begin with a folder of the tree."""
     folders = "|".join(sorted({one.split("/")[0] for one in tree.tracked() if "/" in one and not one.startswith(".")}))
     named = re.findall(rf"`((?:{folders})/[\w./-]+)`", tree.read(name))
-    missing = [one for one in named if not (tree.ROOT / one).exists() and not one.startswith("build/")]
+    # what is built, and the estate that the operators' guide makes
+    made = ("build/", "inventories/acme")
+    missing = [one for one in named if not (tree.ROOT / one).exists() and not one.startswith(made)]
     assert missing == []
 
 

@@ -62,7 +62,8 @@ def test_no_failure_is_swallowed() -> None:
     own = Path(__file__).relative_to(tree.ROOT).as_posix()
     ansible = re.compile(r"^\s*ignore_errors\s*:", re.MULTILINE)
     assert [name for name in TEXT if name.endswith((".yml", ".yaml")) and ansible.search(tree.read(name))] == []
-    lenient = {name for name in TEXT if name != own and re.search(r"\|\|\s*(true\b|:\s)", tree.read(name))}
+    code = [name for name in TEXT if name != own and not name.endswith(".md")]
+    lenient = {name for name in code if re.search(r"\|\|\s*(true\b|:\s)", tree.read(name))}
     assert lenient == set(MAY_FAIL)
     silent = re.compile(r"except( Exception| BaseException)?:\s*\n?\s*(pass|\.\.\.|continue)\b")
     assert [name for name in TEXT if name.endswith(".py") and name != own and silent.search(tree.read(name))] == []
