@@ -109,7 +109,9 @@ def on(host: str, script: str, check: bool = True, timeout: int = 60) -> str:
 
 
 def restart(host: str) -> None:
-    subprocess.run([str(PODMAN), "restart", "--time", "5", f"bocage-demo-{host}"], check=True, capture_output=True, timeout=90)
+    subprocess.run(
+        [str(PODMAN), "restart", "--time", "5", f"bocage-demo-{host}"], check=True, capture_output=True, timeout=90
+    )
 
 
 def inventory_list(inventory: Path = INVENTORY, **extra: str) -> tuple[dict[str, Any], str]:

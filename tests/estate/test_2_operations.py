@@ -9,7 +9,11 @@ import re
 import driver
 import yaml
 
-RENDERED = "find /etc/bocage /etc/systemd/system/bocage* /etc/sysctl.d/60-bocage* -type f ! -name '*.key' -print0 | sort -z | xargs -0 sha256sum"
+# Everything that is rendered; the way back of the last firewall change is what was live before it, and no rendering.
+RENDERED = (
+    "find /etc/bocage /etc/systemd/system/bocage* /etc/sysctl.d/60-bocage* -type f ! -name '*.key' ! -name previous.nft -print0 "
+    "| sort -z | xargs -0 sha256sum"
+)
 
 
 def rendered() -> dict[str, str]:
@@ -28,7 +32,9 @@ def handshakes(host: str) -> dict[str, int]:
 
 
 def device(host: str) -> str:
-    return driver.on(host, "cat /sys/class/net/bocage0/ifindex; systemctl show -p ActiveEnterTimestampMonotonic bocage-mesh@bocage0")
+    return driver.on(
+        host, "cat /sys/class/net/bocage0/ifindex; systemctl show -p ActiveEnterTimestampMonotonic bocage-mesh@bocage0"
+    )
 
 
 def test_limit_renders_the_same_for_everyone() -> None:
@@ -45,7 +51,6 @@ def test_limit_renders_a_lost_file_byte_for_byte() -> None:
     run = driver.playbook("playbooks/site.yml", "--limit gw1")
     assert run.ok, run.failures
     assert set(run.changed()) == {"gw1"}
-    # the note of what was applied holds a token
     after = rendered()
     for host in driver.MANAGED:
         assert after[host] == before[host], host
@@ -61,12 +66,20 @@ def test_drift_of_the_firewall_is_repaired() -> None:
 
 
 def test_drift_of_the_mesh_is_reported_and_repaired() -> None:
-    driver.on("wrs1", "wg set bocage0 peer $(wg show bocage0 peers | head -1) remove; systemctl start bocage-agent-report")
-    driver.eventually(lambda: "wrs1" in driver.inventory_list()[0].get("drift_mesh", {}).get("hosts", []), 30, "wrs1 in drift_mesh")
+    driver.on(
+        "wrs1", "wg set bocage0 peer $(wg show bocage0 peers | head -1) remove; systemctl start bocage-agent-report"
+    )
+    driver.eventually(
+        lambda: "wrs1" in driver.inventory_list()[0].get("drift_mesh", {}).get("hosts", []), 30, "wrs1 in drift_mesh"
+    )
     run = driver.playbook("playbooks/mesh.yml", "--limit wrs1")
     assert set(run.changed()) == {"wrs1"}
     driver.on("wrs1", "systemctl start bocage-agent-report")
-    driver.eventually(lambda: "wrs1" not in driver.inventory_list()[0].get("drift_mesh", {}).get("hosts", []), 30, "wrs1 out of drift_mesh")
+    driver.eventually(
+        lambda: "wrs1" not in driver.inventory_list()[0].get("drift_mesh", {}).get("hosts", []),
+        30,
+        "wrs1 out of drift_mesh",
+    )
 
 
 def without(host: str):
@@ -111,7 +124,9 @@ def test_a_reboot_needs_no_play() -> None:
     for host in ("gw1", "hub1"):
         driver.restart(host)
         driver.eventually(
-            lambda host=host: driver.on(host, "systemctl is-system-running", check=False).strip() == "running", 60, f"{host} runs"
+            lambda host=host: driver.on(host, "systemctl is-system-running", check=False).strip() == "running",
+            60,
+            f"{host} runs",
         )
     driver.on("tele1", "systemctl start bocage-agent-report")
     for host in driver.MANAGED:
@@ -154,7 +169,10 @@ def test_a_registry_that_is_away_loses_and_doubles_nothing() -> None:
     assert stale == set(driver.MANAGED)
 
     driver.on("hub1", "systemctl start bocage-registry")
-    driver.on("hub1", "for try in $(seq 50); do test -S /run/bocage-registry/registry.sock && curl -sf --unix-socket /run/bocage-registry/registry.sock http://registry/healthz && exit 0; sleep 0.2; done; exit 1")
+    driver.on(
+        "hub1",
+        "for try in $(seq 50); do test -S /run/bocage-registry/registry.sock && curl -sf --unix-socket /run/bocage-registry/registry.sock http://registry/healthz && exit 0; sleep 0.2; done; exit 1",
+    )
     driver.on("tele1", "systemctl start bocage-agent-report")
     after = json.loads(driver.on("tele1", "/opt/bocage/agent/current/bin/bocage-agent status"))
     assert after["spooled"] == 0

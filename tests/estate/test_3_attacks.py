@@ -14,7 +14,9 @@ REGISTRY = "curl -s -o /dev/stdout -w '\\n%{http_code}' --cacert /etc/bocage/reg
 
 def post(host: str, path: str, body: str) -> tuple[int, dict]:
     """Post from a host of the overlay; gives the status and the answer."""
-    answer, _separator, status = driver.on(host, f"{REGISTRY}{path} -H 'Content-Type: application/json' --data-binary @- <<'B'\n{body}\nB\n").rpartition("\n")
+    answer, _separator, status = driver.on(
+        host, f"{REGISTRY}{path} -H 'Content-Type: application/json' --data-binary @- <<'B'\n{body}\nB\n"
+    ).rpartition("\n")
     return int(status), json.loads(answer)
 
 
@@ -65,7 +67,12 @@ def test_attack_enrolment_of_a_known_name_with_a_new_key() -> None:
     try:
         copy = driver.inventory_copy("new-key")
         (copy / "estate.yml").unlink()
-        run = driver.playbook("playbooks/enrol.yml", "--limit desk1", inventory=copy, extra={"enrol_key_holder": "lab", "trust_directory": str(copy / "trust")})
+        run = driver.playbook(
+            "playbooks/enrol.yml",
+            "--limit desk1",
+            inventory=copy,
+            extra={"enrol_key_holder": "lab", "trust_directory": str(copy / "trust")},
+        )
         assert not run.ok
         assert any("desk1" in message and "replace" in message for _h, _t, message in run.failures), run.failures
         assert (copy / "trust" / "enrolments" / "desk1.json").read_bytes() == before
@@ -115,14 +122,18 @@ for try in $(seq 50); do curl -sf --unix-socket /run/bocage-registry/registry.so
         # a cached inventory keeps what it verified; a new controller sees only the forged bytes
         fresh = driver.inventory_copy("new-controller")
         text = (fresh / "estate.yml").read_text()
-        (fresh / "estate.yml").write_text(text + f"\ncache_directory: {driver.ROOT / 'build' / 'new-cache'}-{time.time_ns()}\n")
+        (fresh / "estate.yml").write_text(
+            text + f"\ncache_directory: {driver.ROOT / 'build' / 'new-cache'}-{time.time_ns()}\n"
+        )
         listed, _said = driver.inventory_list(fresh)
         assert "wrs1" in listed["state_untrusted"]["hosts"]
         reported = listed["_meta"]["hostvars"]["wrs1"]["reported"]
         assert "forged" not in json.dumps(reported)
     finally:
         driver.on("wrs1", "systemctl start bocage-agent-report.timer; systemctl start bocage-agent-report")
-    driver.eventually(lambda: "wrs1" in driver.inventory_list()[0]["state_fresh"]["hosts"], 40, "wrs1 is believed again")
+    driver.eventually(
+        lambda: "wrs1" in driver.inventory_list()[0]["state_fresh"]["hosts"], 40, "wrs1 is believed again"
+    )
 
 
 def test_attack_firewall_that_locks_the_operator_out_takes_itself_back() -> None:
@@ -133,7 +144,9 @@ def test_attack_firewall_that_locks_the_operator_out_takes_itself_back() -> None
     )  # fmt: skip
     assert not run.ok
     assert any("let no new connection in" in message for _h, _t, message in run.failures), run.failures
-    driver.eventually(lambda: driver.on("gw2", "nft --stateless list table inet bocage") == before, 20, "gw2 took the rules back")
+    driver.eventually(
+        lambda: driver.on("gw2", "nft --stateless list table inet bocage") == before, 20, "gw2 took the rules back"
+    )
     run = driver.playbook("playbooks/gateways.yml", "--limit gw2")
     assert run.ok, run.failures
     assert not run.changed()
@@ -141,7 +154,9 @@ def test_attack_firewall_that_locks_the_operator_out_takes_itself_back() -> None
 
 def test_attack_a_host_of_the_lan_uses_the_gateway_as_its_router() -> None:
     """erp1 sends packets for the overlay to gw1: nothing from the LAN begins a connection into the overlay."""
-    driver.on("erp1", "ip -6 route add fd7b:4c1e:90a2::/48 via 2001:db8:2::21; ip route add 198.19.0.0/16 via 198.18.1.21")
+    driver.on(
+        "erp1", "ip -6 route add fd7b:4c1e:90a2::/48 via 2001:db8:2::21; ip route add 198.19.0.0/16 via 198.18.1.21"
+    )
     try:
         for address in ("fd7b:4c1e:90a2:2::1", "fd7b:4c1e:90a2::1", "198.19.2.1"):
             assert "0 received" in driver.on("erp1", f"ping -n -c2 -W1 {address}", check=False)
@@ -151,9 +166,14 @@ def test_attack_a_host_of_the_lan_uses_the_gateway_as_its_router() -> None:
 
 def test_attack_forged_overlay_source_on_the_underlay() -> None:
     """A packet on the LAN that claims an overlay address is not taken for one."""
-    driver.on("erp1", "ip -6 address add fd7b:4c1e:90a2:2::1/128 dev lyon0 nodad; ip -6 route add fd7b:4c1e:90a2:1::a via 2001:db8:2::30")
+    driver.on(
+        "erp1",
+        "ip -6 address add fd7b:4c1e:90a2:2::1/128 dev lyon0 nodad; ip -6 route add fd7b:4c1e:90a2:1::a via 2001:db8:2::30",
+    )
     try:
-        assert "0 received" in driver.on("erp1", "ping -n -c2 -W1 -I fd7b:4c1e:90a2:2::1 fd7b:4c1e:90a2:1::a", check=False)
+        assert "0 received" in driver.on(
+            "erp1", "ping -n -c2 -W1 -I fd7b:4c1e:90a2:2::1 fd7b:4c1e:90a2:1::a", check=False
+        )
     finally:
         driver.on("erp1", "ip -6 route del fd7b:4c1e:90a2:1::a; ip -6 address del fd7b:4c1e:90a2:2::1/128 dev lyon0")
 
