@@ -108,6 +108,24 @@ def on(host: str, script: str, check: bool = True, timeout: int = 60) -> str:
     return done.stdout
 
 
+REGISTRY_SOCKET = "curl -sf --unix-socket /run/bocage-registry/registry.sock"
+
+
+def ask_registry(path: str) -> dict[str, Any]:
+    """Ask the registry on the hub as a reader; the token goes by standard input."""
+    token = (ROOT / ".lab" / "trust" / "reader.token").read_text().strip()
+    answer = on(
+        "hub1", f"{REGISTRY_SOCKET} -H @/dev/stdin 'http://registry{path}' <<'H'\nAuthorization: Bearer {token}\nH\n"
+    )
+    found: dict[str, Any] = json.loads(answer)
+    return found
+
+
+def registry_answers() -> None:
+    """Wait until the registry on the hub answers."""
+    on("hub1", f"for try in $(seq 50); do {REGISTRY_SOCKET} http://registry/healthz && exit 0; sleep 0.2; done; exit 1")
+
+
 def restart(host: str) -> None:
     subprocess.run(
         [str(PODMAN), "restart", "--time", "5", f"bocage-demo-{host}"], check=True, capture_output=True, timeout=90

@@ -152,8 +152,9 @@ def test_attack_private_keys_are_nowhere_but_on_their_host(process_watch: Proces
             # fixed strings from standard input, so that the search itself shows nothing
             found = driver.on(
                 host,
-                f"cd /; journalctl --no-pager -o cat > /tmp/journal.txt; "
-                f"grep -rlF --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev -f /dev/stdin etc var opt root tmp run 2>/dev/null <<'SECRET' || true\n{secret}\nSECRET\n"
+                "cd /; journalctl --no-pager -o cat > /tmp/journal.txt; "
+                "grep -rlF --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev -f /dev/stdin "
+                f"etc var opt root tmp run 2>/dev/null <<'SECRET' || true\n{secret}\nSECRET\n"
                 "rm -f /tmp/journal.txt",
             ).split()
             expected = {own_path.lstrip("/")} if host == owner else set()

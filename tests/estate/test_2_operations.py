@@ -139,13 +139,7 @@ def test_a_reboot_needs_no_play() -> None:
 
 
 def history(host_id: str) -> list[dict]:
-    token = (driver.ROOT / ".lab" / "trust" / "reader.token").read_text().strip()
-    answer = driver.on(
-        "hub1",
-        "curl -sf --unix-socket /run/bocage-registry/registry.sock -H @/dev/stdin "
-        f"'http://registry/v1/hosts/{host_id}/history?limit=500' <<'H'\nAuthorization: Bearer {token}\nH\n",
-    )
-    return json.loads(answer)["reports"]
+    return driver.ask_registry(f"/v1/hosts/{host_id}/history?limit=500")["reports"]
 
 
 def counters(host_id: str) -> list[int]:
@@ -169,10 +163,7 @@ def test_a_registry_that_is_away_loses_and_doubles_nothing() -> None:
     assert stale == set(driver.MANAGED)
 
     driver.on("hub1", "systemctl start bocage-registry")
-    driver.on(
-        "hub1",
-        "for try in $(seq 50); do test -S /run/bocage-registry/registry.sock && curl -sf --unix-socket /run/bocage-registry/registry.sock http://registry/healthz && exit 0; sleep 0.2; done; exit 1",
-    )
+    driver.registry_answers()
     driver.on("tele1", "systemctl start bocage-agent-report")
     after = json.loads(driver.on("tele1", "/opt/bocage/agent/current/bin/bocage-agent status"))
     assert after["spooled"] == 0

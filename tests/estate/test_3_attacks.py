@@ -22,12 +22,7 @@ def post(host: str, path: str, body: str) -> tuple[int, dict]:
 
 def newest(host: str) -> dict:
     host_id = json.loads(driver.on(host, "/opt/bocage/agent/current/bin/bocage-agent status"))["host_id"]
-    token = (driver.ROOT / ".lab" / "trust" / "reader.token").read_text().strip()
-    answer = driver.on(
-        "hub1",
-        f"curl -sf --unix-socket /run/bocage-registry/registry.sock -H @/dev/stdin http://registry/v1/hosts/{host_id} <<'H'\nAuthorization: Bearer {token}\nH\n",
-    )
-    return json.loads(answer)
+    return driver.ask_registry(f"/v1/hosts/{host_id}")
 
 
 def test_attack_report_with_a_bad_signature() -> None:
@@ -66,7 +61,7 @@ def test_attack_enrolment_of_a_known_name_with_a_new_key() -> None:
     driver.on("desk1", "cp -a /etc/bocage/report.key /root/report.key.kept; rm /etc/bocage/report.key")
     try:
         copy = driver.inventory_copy("new-key")
-        (copy / "estate.yml").unlink()
+        (copy / "reported.estate.yml").unlink()
         run = driver.playbook(
             "playbooks/enrol.yml",
             "--limit desk1",
@@ -121,8 +116,8 @@ for try in $(seq 50); do curl -sf --unix-socket /run/bocage-registry/registry.so
         listed, _said = driver.inventory_list(BOCAGE_TEST="edited")
         # a cached inventory keeps what it verified; a new controller sees only the forged bytes
         fresh = driver.inventory_copy("new-controller")
-        text = (fresh / "estate.yml").read_text()
-        (fresh / "estate.yml").write_text(
+        text = (fresh / "reported.estate.yml").read_text()
+        (fresh / "reported.estate.yml").write_text(
             text + f"\ncache_directory: {driver.ROOT / 'build' / 'new-cache'}-{time.time_ns()}\n"
         )
         listed, _said = driver.inventory_list(fresh)
