@@ -51,7 +51,8 @@ options:
     elements: str
     default: []
   assume_enrolled:
-    description: Whether hosts that are not enrolled get a placeholder for their key, so that an estate can be planned before it exists. Never apply such a plan.
+    description: Whether hosts that are not enrolled get a placeholder for their key, so that an estate can be planned
+      before it exists. Never apply such a plan.
     type: bool
     default: false
 """

@@ -98,7 +98,7 @@ def _tunnels_by_card(layout: Layout) -> dict[int, Line]:
     """The tunnels that end at each card."""
     counts = {id(card): Line(position, position) for position, card in enumerate(layout.cards)}
     for line in layout.lines:
-        for position in {line.one, line.other}:
+        for position in sorted({line.one, line.other}):
             count = counts[id(layout.cards[position])]
             count.live += line.live
             count.total += line.total

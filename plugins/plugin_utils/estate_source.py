@@ -12,7 +12,8 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from ansible_collections.bocage.fleet.plugins.module_utils._common import atomic, timestamps
@@ -47,8 +48,7 @@ class Offered:
 def from_folder(settings: EstateSettings, key: bytes, known: Iterable[Enrolment], verifier: Verifier) -> Offered:
     from .report_folder import read_folder
 
-    assert settings.reports is not None
-    content = read_folder(settings.reports, key, known, verifier)
+    content = read_folder(cast(Path, settings.reports), key, known, verifier)
     return Offered(list(content.documents.values()), warnings=content.problems)
 
 
@@ -136,9 +136,8 @@ def _unverified_moment(raw: bytes) -> str:
 
 
 def _token(settings: EstateSettings) -> str:
-    assert settings.token_file is not None
     try:
-        return atomic.read_bounded(settings.token_file, MAX_TOKEN_BYTES).decode("ascii").strip()
+        return atomic.read_bounded(cast(Path, settings.token_file), MAX_TOKEN_BYTES).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"The token in {settings.token_file} cannot be read: {error}.") from error
 
@@ -148,20 +147,20 @@ def _client(settings: EstateSettings) -> Iterator[Any]:
     # Imported here, because an inventory without a registry should not wait for an HTTP library.
     from .registry_client import RegistryClient, check_url
 
-    assert settings.registry_url is not None
-    check_url(settings.registry_url)
+    url = cast(str, settings.registry_url)
+    check_url(url)
     with contextlib.ExitStack() as stack:
         socket = None
         if settings.tunnel is not None:
-            parts = urlsplit(settings.registry_url)
+            parts = urlsplit(url)
             target = settings.registry_address or parts.hostname
             if target is None:
-                raise TunnelFailed(f"The registry_url {settings.registry_url} names no host.")
+                raise TunnelFailed(f"The registry_url {url} names no host.")
             port = parts.port or (443 if parts.scheme == "https" else 80)
             socket = stack.enter_context(forward(settings.tunnel, target, port, settings.timeout_seconds))
         yield stack.enter_context(
             RegistryClient(
-                settings.registry_url,
+                url,
                 _token(settings),
                 ca_file=settings.ca_file,
                 address=settings.registry_address,

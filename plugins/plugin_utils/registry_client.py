@@ -14,8 +14,13 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
+
+try:
+    import httpx
+except ImportError:
+    # whoever makes a client is told; the documentation can be read without it
+    httpx = None  # type: ignore[assignment]
 
 # Large pages: each costs a round trip through the tunnel.
 PAGE = 2000
@@ -49,6 +54,11 @@ class RegistryClient:
         timeout_seconds: float = 10,
     ) -> None:
         check_url(url)
+        if httpx is None:
+            raise BadInput(
+                "The Python library httpx is missing on the controller; install what requirements/runtime.in of"
+                " bocage.fleet lists."
+            )
         self._url = httpx.URL(url)
         self._requests = 0
         headers = {"Authorization": f"Bearer {token}", "User-Agent": "bocage-inventory"}

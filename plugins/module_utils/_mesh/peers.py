@@ -211,7 +211,7 @@ class MeshPlanner:
     ) -> Peer | None:
         """``other`` as the peer of ``host`` and of all that are placed like it, or None where the two cannot meet."""
         place = where(host, other)
-        if other.public_key is None or (place == NOWHERE and where(other, host) == NOWHERE):
+        if other.public_key is None or (place == NOWHERE and where(host=other, other=host) == NOWHERE):
             return None
         keepalive = self._keepalive_seconds if place == PUBLIC and host.endpoint is None else 0
         key = (other.name, place, keepalive, with_ipv4, more, own_addresses)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput
 from ansible_collections.bocage.fleet.plugins.plugin_utils import registry_client
 from ansible_collections.bocage.fleet.plugins.plugin_utils.registry_client import RegistryClient, RegistryFailed
 from cryptography import x509
@@ -197,3 +198,9 @@ def test_proxies_of_the_environment_are_not_asked(server: Server, monkeypatch: p
     server.page("e.1")
     with server.client() as client:
         assert len(list(client.changes(None))) == 1
+
+
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry_client, "httpx", None)
+    with pytest.raises(BadInput, match=r"The Python library httpx is missing on the controller; install what"):
+        RegistryClient("https://registry.test.internal", "token")
