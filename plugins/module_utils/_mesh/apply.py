@@ -3,13 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Brings one WireGuard interface of this host to what is desired.
 
-Files first, then the live interface, so that a run that is interrupted is
-finished by the next one and a reboot in between comes up right.
+A live interface first, then the files: these say what was applied, so a run that
+is interrupted is finished by the next one. Where the unit starts the interface
+from them, the files come first.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,7 @@ def _must(run: Run, command: list[str]) -> str:
 
 def _normal(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters with every prefix in its canonical form; raises BadInput on one that is none."""
+    _check_name(parameters["name"])
     normal = dict(parameters)
     try:
         normal["addresses"] = [str(ipaddress.ip_interface(address)) for address in parameters["addresses"]]
@@ -59,8 +62,16 @@ def _normal(parameters: Mapping[str, Any]) -> dict[str, Any]:
             for peer in parameters["peers"]
         ]
     except ValueError as error:
-        raise BadInput(f"Interface {parameters['name']}: {error}.") from error
+        raise BadInput(f"Interface {parameters['name']}: {error}; give prefixes in their usual form.") from error
     return normal
+
+
+def _check_name(name: str) -> None:
+    """The kernel's limit of length; and a name that is part of paths and units must not lead elsewhere."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,14}", name):
+        raise BadInput(
+            f"The interface name '{name}' cannot be used; give 1 to 15 letters, digits, hyphens and underscores."
+        )
 
 
 def _choose_backend(parameters: Mapping[str, Any], run: Run, found: dict[str, Any] | None, check_mode: bool) -> str:
@@ -88,13 +99,15 @@ def _files(parameters: Mapping[str, Any], desired: InterfaceState, backend: str)
     return files
 
 
-def _write(files: Mapping[Path, str]) -> None:
+def _write_files(name: str, files: Mapping[Path, str], run: Run) -> None:
     for path, content in files.items():
         if content:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_file(path, content.encode(), 0o644)
         else:
             path.unlink(missing_ok=True)
+    if _drop_in(name) in files:
+        _must(run, ["systemctl", "daemon-reload"])
 
 
 def _expected_public_key(parameters: Mapping[str, Any], run: Run) -> str:
@@ -144,13 +157,15 @@ def ensure_present(parameters: Mapping[str, Any], run: Run, check_mode: bool) ->
     }
     if check_mode or not result["changed"]:
         return result
-    if switch:
-        _must(run, ["systemctl", "stop", unit, f"bocage-wireguard-go@{name}.service"])
-    _write(changed_files)
-    if _drop_in(name) in changed_files:
-        _must(run, ["systemctl", "daemon-reload"])
+    if live is None:
+        _expected_public_key(parameters, run)
+        if switch:
+            _must(run, ["systemctl", "stop", unit, f"bocage-wireguard-go@{name}.service"])
+        _write_files(name, changed_files, run)
     for command in commands:
         _must(run, command)
+    if live is not None:
+        _write_files(name, changed_files, run)
     if not enabled:
         _must(run, ["systemctl", "enable", "--quiet", unit])
     return result
@@ -159,21 +174,33 @@ def ensure_present(parameters: Mapping[str, Any], run: Run, check_mode: bool) ->
 def ensure_absent(parameters: Mapping[str, Any], run: Run, check_mode: bool) -> dict[str, Any]:
     """Stop the unit and remove the interface's files; the private key stays."""
     name, directory = parameters["name"], Path(parameters["configuration_directory"])
+    _check_name(name)
     unit = f"bocage-mesh@{name}.service"
     paths = [directory / f"{name}.conf", directory / f"{name}.ip", _drop_in(name)]
-    before = {path: _read_text(path) for path in paths if path.exists()}
-    active = link(run, name) is not None or run(["systemctl", "is-active", "--quiet", unit])[0] == 0
-    actions = [f"stop {unit}"] if active else []
-    if active and not check_mode:
-        _must(run, ["systemctl", "disable", "--now", "--quiet", unit])
-    if not check_mode:
-        _write(dict.fromkeys(before, ""))
-    return {
-        "changed": bool(before) or active,
+    before = {path: path.read_text() for path in paths if path.exists()}
+    found = link(run, name)
+    enabled = run(["systemctl", "is-enabled", "--quiet", unit])[0] == 0
+    active = found is not None or run(["systemctl", "is-active", "--quiet", unit])[0] == 0
+    actions = [*([f"stop {unit}"] if active else []), *([f"disable {unit}"] if enabled else [])]
+    files = dict.fromkeys(before, "")
+    result = {
+        "changed": bool(files or actions),
         "actions": actions,
-        "backend": "auto",
-        "diff": _diff(before, dict.fromkeys(before, ""), actions),
+        "backend": "auto" if found is None else backend_of(found),
+        "diff": _diff(before, files, actions),
     }
+    if check_mode or not result["changed"]:
+        return result
+    if enabled:
+        _must(run, ["systemctl", "disable", "--quiet", unit])
+    if active:
+        go = [f"bocage-wireguard-go@{name}.service"] if _drop_in(name) in before else []
+        _must(run, ["systemctl", "stop", unit, *go])
+    if link(run, name) is not None:
+        # a link that the unit did not make
+        _must(run, ["ip", "link", "delete", "dev", name])
+    _write_files(name, files, run)
+    return result
 
 
 def _diff(before: Mapping[Path, str], changed: Mapping[Path, str], actions: list[str]) -> list[dict[str, str]]:

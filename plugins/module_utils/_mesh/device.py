@@ -44,6 +44,8 @@ def backend_of(found: dict[str, Any]) -> str:
 def kernel_has_wireguard(run: Run) -> bool:
     """Whether this kernel makes WireGuard links, found out by making one."""
     probe = "bocage-probe"
+    # left by a run that was interrupted here, it would make the next one fail
+    run(["ip", "link", "delete", "dev", probe])
     status, _output_text, _error = run(["ip", "link", "add", "dev", probe, "type", "wireguard"])
     if status == 0:
         run(["ip", "link", "delete", "dev", probe])
@@ -91,4 +93,5 @@ def read(run: Run, name: str, expected_public_key: str | None) -> InterfaceState
         routes=_routes(run, name),
         peers=current_peers(shown["allowed-ips"], shown["endpoints"], shown["persistent-keepalive"]),
         public_key=public_key if public_key == expected_public_key else None,
+        up="UP" in found.get("flags", ["UP"]),
     )

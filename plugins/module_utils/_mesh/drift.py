@@ -55,6 +55,8 @@ def differences(name: str, desired: InterfaceState, current: InterfaceState) -> 
 
 
 def _differences(name: str, desired: InterfaceState, current: InterfaceState) -> Iterator[str]:
+    if not current.up:
+        yield f"The interface {name} is down."
     if current.listen_port != desired.listen_port:
         yield f"The interface {name} listens on port {current.listen_port} instead of {desired.listen_port}."
     if desired.mtu and current.mtu != desired.mtu:
@@ -64,8 +66,11 @@ def _differences(name: str, desired: InterfaceState, current: InterfaceState) ->
     for address in sorted(current.addresses - desired.addresses):
         yield f"The address {address} is not configured."
     for prefix, source in sorted(desired.routes.items()):
-        if current.routes.get(prefix) != source:
-            yield f"The route to {prefix} is missing or has another source than {source}."
+        if prefix not in current.routes or current.routes[prefix] != source:
+            wanted = f"or has another source than {source}" if source else "or has a source where none is configured"
+            yield f"The route to {prefix} is missing {wanted}."
+    for prefix in sorted(current.routes.keys() - desired.routes.keys()):
+        yield f"The route to {prefix} is not configured."
     for key, peer in sorted(desired.peers.items()):
         label = peer.name or key
         live = current.peers.get(key)
@@ -79,8 +84,10 @@ def _differences(name: str, desired: InterfaceState, current: InterfaceState) ->
         yield f"The peer {key} is not configured."
 
 
-def _link(addresses: str) -> tuple[int, set[str], dict[str, str]]:
-    mtu, own, routes = 0, set(), {}
+def _link(addresses: str) -> tuple[int, set[str], dict[str, str | None]]:
+    mtu = 0
+    own: set[str] = set()
+    routes: dict[str, str | None] = {}
     for words in map(str.split, addresses.splitlines()):
         if len(words) < 3:
             continue
@@ -88,6 +95,6 @@ def _link(addresses: str) -> tuple[int, set[str], dict[str, str]]:
             own.add(words[2])
         elif words[0] == "link" and "mtu" in words[:-1]:
             mtu = int(words[words.index("mtu") + 1])
-        elif words[0] == "route" and "src" in words[:-1]:
-            routes[words[2]] = words[words.index("src") + 1]
+        elif words[0] == "route" and "dev" in words:
+            routes[words[2]] = words[words.index("src") + 1] if "src" in words[:-1] else None
     return mtu, own, routes

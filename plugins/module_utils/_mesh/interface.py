@@ -36,14 +36,15 @@ class InterfaceState:
     routes: Mapping[str, str | None]
     peers: Mapping[str, PeerState]
     public_key: str | None = None
+    up: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One command to run, or one file to write; ``about`` says it in words."""
+    """One command to run; ``about`` says it in words."""
 
     about: str
-    command: tuple[str, ...] = ()
+    command: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -63,18 +64,20 @@ def desired_state(parameters: Mapping[str, Any]) -> InterfaceState:
     owners: dict[str, str] = {}
     for peer in parameters["peers"]:
         label = peer.get("name") or peer["public_key"]
-        if peer["public_key"] in peers:
+        key = peer["public_key"]
+        if key in peers:
             raise BadInput(
                 f"Peer {label} is listed twice on interface {parameters['name']}; each public key belongs to one peer."
             )
         for prefix in peer["allowed_ips"]:
-            other = owners.setdefault(prefix, label)
-            if other != label:
+            other = owners.setdefault(prefix, key)
+            if other != key:
                 raise BadInput(
-                    f"Prefix {prefix} is given to peers {other} and {label} of interface {parameters['name']}; one prefix belongs to one peer."
+                    f"Prefix {prefix} is given to peers {peers[other].name or other} and {label} "
+                    f"of interface {parameters['name']}; one prefix belongs to one peer."
                 )
-        peers[peer["public_key"]] = PeerState(
-            public_key=peer["public_key"],
+        peers[key] = PeerState(
+            public_key=key,
             endpoint=peer.get("endpoint"),
             allowed_ips=frozenset(peer["allowed_ips"]),
             keepalive_seconds=peer.get("keepalive_seconds") or 0,
@@ -221,6 +224,9 @@ def plan(
             Action(f"listen on {desired.listen_port}", ("wg", "set", name, "listen-port", str(desired.listen_port)))
         )
     actions += _peer_actions(name, desired, current, endpoints)
+    if not current.up:
+        # a link that is down takes no routes
+        actions.append(Action("bring the link up", ("ip", "link", "set", "dev", name, "up")))
     for address in sorted(desired.addresses - current.addresses):
         flags = ("nodad",) if ":" in address else ()
         actions.append(Action(f"add address {address}", ("ip", "address", "replace", address, "dev", name, *flags)))
