@@ -23,6 +23,11 @@ from .ruleset import TABLE
 
 Run = Callable[[list[str]], tuple[int, str, str]]
 TIMER = "bocage-nftables-revert"
+_STOP_TIMER = ["systemctl", "stop", f"{TIMER}.timer", f"{TIMER}.service"]
+_REVERT = """\
+# Managed by Bocage: takes back a firewall change that nobody confirmed.
+nft -f '{previous}' && rm -f '{pending}'
+"""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ def apply_pending(paths: Paths, ruleset: str, run: Run, confirm_seconds: int) ->
     A change that an earlier run left unconfirmed is taken back first: one at a time.
     """
     if paths.pending.exists():
-        run(["systemctl", "stop", f"{TIMER}.timer"])
+        run(_STOP_TIMER)
         _must(
             run, ["sh", str(paths.revert)], "The unconfirmed firewall change of an earlier run could not be taken back"
         )
@@ -101,9 +106,9 @@ def apply_pending(paths: Paths, ruleset: str, run: Run, confirm_seconds: int) ->
             run, ["nft", "--stateless", "list", "table", "inet", TABLE], "The present firewall table could not be read"
         )
     write_file(paths.previous, previous.encode(), 0o644)
+    write_file(paths.revert, _REVERT.format(previous=paths.previous, pending=paths.pending).encode(), 0o644)
+    # the last one: where it exists, there is a way back
     write_file(paths.pending, ruleset.encode(), 0o644)
-    revert = f"# Managed by Bocage: takes back a firewall change that nobody confirmed.\nnft -f '{paths.previous}' && rm -f '{paths.pending}'\n"
-    write_file(paths.revert, revert.encode(), 0o644)
     status, output, error = run(["nft", "--check", "--file", str(paths.pending)])
     if status != 0:
         paths.pending.unlink()
@@ -117,17 +122,23 @@ def apply_pending(paths: Paths, ruleset: str, run: Run, confirm_seconds: int) ->
             "The timer that takes a firewall change back could not be started, and nothing was changed",
         )  # fmt: skip
     _must(run, ["nft", "--file", str(paths.pending)], "nft could not load the planned ruleset")
-    write_file(paths.state, json.dumps({**read_state(paths), "token": token}).encode(), 0o644)
+    state = {**read_state(paths), "token": token, "pending_digest": live_digest(run)}
+    write_file(paths.state, json.dumps(state).encode(), 0o644)
     return token
 
 
 def confirm(paths: Paths, token: str, run: Run) -> None:
     """Make the pending ruleset the one that boots; raises BocageError where it was already taken back."""
-    if not paths.pending.exists() or read_state(paths).get("token") != token:
-        raise BocageError(
-            "The firewall change was already taken back on this host, because no new connection confirmed it in time."
-        )
-    run(["systemctl", "stop", f"{TIMER}.timer"])
+    taken_back = BocageError(
+        "The firewall change was already taken back on this host, because no new connection confirmed it in time."
+    )
+    state = read_state(paths)
+    if not paths.pending.exists() or state.get("token") != token:
+        raise taken_back
+    run(_STOP_TIMER)
+    # the timer may have fired just before it was stopped
     digest = live_digest(run)
+    if not paths.pending.exists() or digest is None or digest != state.get("pending_digest"):
+        raise taken_back
     write_file(paths.state, json.dumps({"live_digest": digest}).encode(), 0o644)
     paths.pending.replace(paths.active)
