@@ -79,21 +79,27 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
 
 
+def make_folders(path: Path) -> None:
+    """Folders that the users of programs may enter, whatever the umask of the run."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir()
+        folder.chmod(0o755)
+
+
 def unpack(module: AnsibleModule, archive: Path, target: Path) -> None:
     """Unpack beside the target and move it there whole, so that a version exists entirely or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(target.parent)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as folder:
         inside = Path(folder) / "root"
-        inside.mkdir(mode=0o755)
-        status, output, error = module.run_command(
-            ["tar", "--extract", "--gzip", "--no-same-owner", "--file", str(archive), "--directory", str(inside)]
-        )
+        make_folders(inside)
+        tar = ["tar", "--extract", "--gzip", "--no-same-owner", "--file", str(archive), "--directory", str(inside)]
+        status, output, error = module.run_command(tar, umask=0o022)
         if status != 0:
             raise BocageError(f"The archive {archive} cannot be unpacked on this host: {(error or output).strip()}")
         # compiled for where it will be, so that tracebacks name files that exist
-        status, output, error = module.run_command(
-            ["/usr/bin/python3", "-m", "compileall", "-q", "-s", str(inside), "-p", str(target), "-j", "1", str(inside)]
-        )
+        compiling = ["-m", "compileall", "-q", "-s", str(inside), "-p", str(target), "-j", "1", str(inside)]
+        status, output, error = module.run_command(["/usr/bin/python3", *compiling], umask=0o022)
         if status != 0:
             raise BocageError(
                 f"The archive {archive} does not compile with this host's Python: {(error or output).strip()}"
@@ -128,6 +134,10 @@ def install(module: AnsibleModule) -> dict:
         result["missing"] = False
     point(link, parameters["version"])
     others = [path for path in root.iterdir() if path.is_dir() and not path.is_symlink() and path != target]
+    for left in [path for path in others if path.name.startswith(".")]:
+        # of a run that was interrupted
+        shutil.rmtree(left)
+        others.remove(left)
     others.sort(key=lambda path: (path.name != before, -path.stat().st_mtime))
     for old in others[max(parameters["keep"] - 1, 0) :]:
         shutil.rmtree(old)

@@ -80,7 +80,9 @@ def sockets(text: str) -> list[tuple[str, str, str | None, int, str]]:
         if len(fields) < 5:
             continue
         address, _separator, port = fields[4].rpartition(":")
-        address, _percent, interface = address.strip("[]").partition("%")
+        # the interface stands outside of the brackets
+        address, _percent, interface = address.partition("%")
+        address = address.strip("[]")
         process = fields[6].split('"')[1] if len(fields) > 6 and '"' in fields[6] else "?"
         found.append((fields[0], "::" if address == "*" else address, interface or None, int(port), process))
     return found
@@ -92,8 +94,11 @@ def judge(
     """Results of the sockets; ``addresses`` maps an address to its interface."""
     results = []
     for protocol, address, interface, port, process in found:
-        own = interface or addresses.get(address)
-        inside = own in allowed_interfaces or ipaddress.ip_address(address).is_loopback
+        parsed = ipaddress.ip_address(address)
+        # IPv4 on a socket of both families
+        parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+        own = interface or addresses.get(str(parsed))
+        inside = own in allowed_interfaces or parsed.is_loopback
         passed = inside or (protocol, port) in allowed_ports
         results.append(
             {

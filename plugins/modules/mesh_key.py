@@ -58,6 +58,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bocage.fleet.plugins.module_utils._common.atomic import write_file
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
 
+# Who holds the key: root.
+OWNER = 0
+
 
 def public_key(module: AnsibleModule, private: str, path: Path) -> str:
     """The public half, by way of standard input: an argument would show in the process list."""
@@ -72,11 +75,11 @@ def public_key(module: AnsibleModule, private: str, path: Path) -> str:
 def ensure_key(module: AnsibleModule, path: Path) -> dict:
     if path.exists():
         held = path.stat()
-        safe = stat.S_IMODE(held.st_mode) == 0o600 and held.st_uid == 0
+        safe = stat.S_IMODE(held.st_mode) == 0o600 and held.st_uid == OWNER
         if not safe and not module.check_mode:
-            os.chown(path, 0, 0)
+            os.chown(path, OWNER, -1)
             path.chmod(0o600)
-        result = {"changed": not safe, "public_key": public_key(module, path.read_text(), path)}
+        result = {"changed": not safe, "public_key": public_key(module, path.read_text(errors="replace"), path)}
         if not safe:
             result["diff"] = {"before": f"{path}: readable by others\n", "after": f"{path}: mode 0600, owner root\n"}
         return result

@@ -91,6 +91,7 @@ import subprocess
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -120,8 +121,10 @@ def page(probe: dict, timeout: int) -> bool:
     try:
         with opener.open(probe["target"], timeout=timeout) as answer:
             body = answer.read(1 << 20).decode(errors="replace")
-    except OSError:
+    except (OSError, HTTPException):
         return False
+    except ValueError as error:
+        raise RuntimeError(f"{probe['target']} is no address of a page: {error}") from error
     return all(text in body for text in probe["expect"])
 
 
