@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import TypeAlias
 
 from .option_check import shown
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
+Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 
 # Names become DNS labels; those of our own things begin with a letter, hosts may begin with a digit.
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")

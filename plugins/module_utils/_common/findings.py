@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 # At most this many names are listed in one sentence.
 NAMES_IN_A_SENTENCE = 3
@@ -27,7 +28,7 @@ class Finding:
 
 
 # Returns "file:line" for a path of keys and perhaps a host, or None when nothing is found.
-Locator = Callable[[Sequence[str], str | None], str | None]
+Locator: TypeAlias = "Callable[[Sequence[str], str | None], str | None]"
 
 
 def sentence(finding: Finding, locate: Locator) -> str:
