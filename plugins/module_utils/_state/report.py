@@ -57,7 +57,7 @@ class Report:
     @classmethod
     def from_verified(cls, payload: bytes) -> Report:
         """Read again a payload that `from_payload` accepted before, without checking it a second time."""
-        document = json.loads(payload)
+        document = json.loads(payload.decode())
         del document["schema"]
         document["issued_at"] = datetime.fromisoformat(document["issued_at"])
         return cls(**document, digest=canonical.digest(payload))

@@ -1,24 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 import pytest
-from bocage_core._common.estate import Estate
+from bocage_core._common.estate import Estate, overlay_ipv6
 from bocage_core._state.inventory_drift import OverlayAddresses, mesh_drift
 
-ESTATE = Estate.from_vars(
-    {
-        "estate_name": "test",
-        "estate_domain": "test.internal",
-        "estate_ula_prefix": "fd7b:4c1e:90a2::/48",
-        "estate_sites": {
-            "core": {"index": 0},
-            "lyon": {"index": 1, "tenant": "acme", "overlay_ipv4_prefix": "198.19.1.0/24"},
-        },
+VARIABLES = {
+    "estate_name": "test",
+    "estate_domain": "test.internal",
+    "estate_ula_prefix": "fd7b:4c1e:90a2::/48",
+    "estate_sites": {
+        "core": {"index": 0},
+        "lyon": {"index": 1, "tenant": "acme", "overlay_ipv4_prefix": "198.19.1.0/24"},
     },
-    {},
-)
+}
+ESTATE = Estate.from_vars(VARIABLES, {})
 KEY, OTHER = "A" * 43 + "=", "B" * 42 + "A="
 OWN = frozenset({"fd7b:4c1e:90a2:1::7/128", "198.19.1.7/32"})
 
@@ -28,22 +27,21 @@ def test_the_addresses_are_those_of_the_planner() -> None:
         "hub1": {"host_site": "core", "host_index": 1, "roles": ["hubs"]},
         "gw1": {"host_site": "lyon", "host_index": 7},
     }
-    built = Estate(ESTATE.name, ESTATE.domain, ESTATE.ula_prefix, ESTATE.sites, {})
-    addresses = OverlayAddresses(built)
-    planned = Estate.from_vars(
-        {
-            "estate_name": "test",
-            "estate_domain": "test.internal",
-            "estate_ula_prefix": "fd7b:4c1e:90a2::/48",
-            "estate_sites": {
-                "core": {"index": 0},
-                "lyon": {"index": 1, "tenant": "acme", "overlay_ipv4_prefix": "198.19.1.0/24"},
-            },
-        },
-        hosts,
-    )
+    addresses = OverlayAddresses(ESTATE)
+    planned = Estate.from_vars(VARIABLES, hosts)
     for name, values in hosts.items():
         assert addresses.of(values["host_site"], values["host_index"]) == frozenset(planned.hosts[name].allowed_ips)
+
+
+def test_the_faster_spelling_is_the_same() -> None:
+    ula = ipaddress.IPv6Network(ESTATE.ula_prefix)
+    for site_index in (0, 1, 0x10, 0xFFFF):
+        estate = Estate.from_vars(
+            {**VARIABLES, "estate_sites": {"one": {"index": site_index, "tenant": "acme"}}},
+            {},
+        )
+        for index in (1, 0xF, 0x10, 0x100, 0x1000, 0xFFFF, 0x10000):
+            assert OverlayAddresses(estate).of("one", index) == {f"{overlay_ipv6(ula, site_index, index)}/128"}
 
 
 @pytest.mark.parametrize(("site", "index"), [("nowhere", 1), (None, 1), ("lyon", None), ("lyon", "{{ index }}")])
