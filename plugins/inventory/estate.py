@@ -160,14 +160,20 @@ from ansible.inventory.data import InventoryData
 from ansible.inventory.host import Host
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
-from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
-from ansible_collections.bocage.fleet.plugins.module_utils._common.estate import Estate
-from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_drift import OverlayAddresses
-from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_states import STATES
-from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_loader import DesiredAddresses, HostState, load
-from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_settings import read_settings
-from ansible_collections.bocage.fleet.plugins.plugin_utils.expressions import compiled_once
-from ansible_collections.bocage.fleet.plugins.plugin_utils.inventory_variables import InventoryVariables
+
+MISSING_LIBRARY = None
+try:
+    from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
+    from ansible_collections.bocage.fleet.plugins.module_utils._common.estate import Estate
+    from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_drift import OverlayAddresses
+    from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_states import STATES
+    from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_loader import DesiredAddresses, HostState, load
+    from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_settings import read_settings
+    from ansible_collections.bocage.fleet.plugins.plugin_utils.expressions import compiled_once
+    from ansible_collections.bocage.fleet.plugins.plugin_utils.inventory_variables import InventoryVariables
+except ImportError as error:
+    # Said by name when the plugin runs; without this Ansible knows no such plugin at all.
+    MISSING_LIBRARY = error.name or str(error)
 
 MANAGED_GROUP = "managed"
 DRIFT_MESH = "drift_mesh"
@@ -188,6 +194,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
 
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
+        if MISSING_LIBRARY is not None:
+            raise AnsibleParserError(f"{path} needs the Python library {MISSING_LIBRARY}; install it beside Ansible.")
         self._read_config_data(path)
         with _calm_collector(inventory):
             try:
@@ -200,7 +208,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         managed = inventory.groups.get(MANAGED_GROUP)
         hosts = {} if managed is None else {host.name: host for host in managed.get_hosts()}
         if not hosts:
-            self.display.vv(f"{path}: no host of the group {MANAGED_GROUP} was read before this file.")
+            self.display.warning(
+                f"{path}: no host of the group {MANAGED_GROUP} was read before this file; give it a name that sorts"
+                " after the files that have the hosts."
+            )
         name = str(variables.everyone.get("estate_name") or "estate")
         settings = read_settings(self.get_options(), Path(path), name, Path(C.ANSIBLE_HOME))
         loaded = load(settings, list(hosts), self._desired(hosts, variables))

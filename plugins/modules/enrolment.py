@@ -158,11 +158,17 @@ signer:
 from datetime import timedelta
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bocage.fleet.plugins.module_utils._common import fields, timestamps
-from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
-from ansible_collections.bocage.fleet.plugins.module_utils._state import enrol, trust, trust_writer
-from ansible_collections.bocage.fleet.plugins.module_utils._state import enrolment as enrolments
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+MISSING_LIBRARY = None
+try:
+    from ansible_collections.bocage.fleet.plugins.module_utils._common import fields, timestamps
+    from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
+    from ansible_collections.bocage.fleet.plugins.module_utils._state import enrol, trust, trust_writer
+    from ansible_collections.bocage.fleet.plugins.module_utils._state import enrolment as enrolments
+except ImportError as error:
+    # Said by name when the module runs, not as a trace when it is read.
+    MISSING_LIBRARY = error.name or str(error)
 
 ARGUMENT_SPEC = {
     "state": {"type": "str", "choices": ["present", "revoked"], "default": "present"},
@@ -264,6 +270,8 @@ def main() -> None:
         required_if=[("state", "present", ["site"])],
         supports_check_mode=True,
     )
+    if MISSING_LIBRARY is not None:
+        module.fail_json(msg=missing_required_lib(MISSING_LIBRARY))
     try:
         module.exit_json(**ensure_enrolment(module.params, module.check_mode))
     except BocageError as error:

@@ -68,10 +68,16 @@ path:
 
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bocage.fleet.plugins.module_utils._common import atomic, dsse
-from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
-from ansible_collections.bocage.fleet.plugins.module_utils._state import trust, trust_writer
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+MISSING_LIBRARY = None
+try:
+    from ansible_collections.bocage.fleet.plugins.module_utils._common import atomic, dsse
+    from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
+    from ansible_collections.bocage.fleet.plugins.module_utils._state import trust, trust_writer
+except ImportError as error:
+    # Said by name when the module runs, not as a trace when it is read.
+    MISSING_LIBRARY = error.name or str(error)
 
 
 def ensure_root(folder: Path, key_file: Path, check_mode: bool) -> dict:
@@ -126,6 +132,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    if MISSING_LIBRARY is not None:
+        module.fail_json(msg=missing_required_lib(MISSING_LIBRARY))
     options = module.params
     try:
         folder, key_file = Path(options["trust_directory"]), Path(options["enrolment_key_file"])

@@ -145,8 +145,12 @@ def _token(settings: EstateSettings) -> str:
 @contextlib.contextmanager
 def _client(settings: EstateSettings) -> Iterator[Any]:
     # Imported here, because an inventory without a registry should not wait for an HTTP library.
-    from .registry_client import RegistryClient, check_url
-
+    try:
+        from .registry_client import RegistryClient, check_url
+    except ImportError as error:
+        raise BadInput(
+            f"Asking a registry needs the Python library {error.name}; install it beside Ansible."
+        ) from error
     url = cast(str, settings.registry_url)
     check_url(url)
     with contextlib.ExitStack() as stack:

@@ -98,6 +98,9 @@ class Folder:
     def load(self, **config: Any) -> Loaded:
         self.config.update(config)
         self.write()
+        return self.read()
+
+    def read(self) -> Loaded:
         self.said.clear()
         inventory = InventoryManager(DataLoader(), sources=[str(self.path)])
         return Loaded(inventory, list(self.said))

@@ -307,3 +307,18 @@ def test_a_revoked_pin_is_an_error(folder: Any) -> None:
     (folder.path / "trust/enrolment.pub").write_bytes(dsse.generate_private_key())
     with pytest.raises(AnsibleError, match=r"enrolment\.pub"):
         folder.load_strictly()
+
+
+def test_a_file_that_is_read_before_the_hosts(folder: Any) -> None:
+    folder.write()
+    (folder.path / "reported.estate.yml").rename(folder.path / "a.estate.yml")
+    loaded = folder.read()
+    assert "no host of the group managed was read before this file" in loaded.warnings[0]
+
+
+def test_a_missing_library_is_named(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.bocage.fleet.plugins.inventory import estate
+
+    monkeypatch.setattr(estate, "MISSING_LIBRARY", "securesystemslib")
+    with pytest.raises(AnsibleError, match="needs the Python library securesystemslib"):
+        folder.load_strictly()

@@ -216,3 +216,8 @@ def test_what_cannot_be_used_is_named(folder: Folder, changes: dict[str, Any], s
     result = folder.call(**changes)
     assert result["failed"] and sentence in result["msg"]
     assert not (folder.path / "enrolments").exists()
+
+
+def test_a_missing_library_is_named(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MISSING_LIBRARY", "securesystemslib")
+    assert "(securesystemslib)" in folder.call()["msg"]

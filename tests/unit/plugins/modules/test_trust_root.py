@@ -68,3 +68,8 @@ def test_a_key_of_another_kind_is_named_without_its_bytes(call_module: Any, opti
     key.write_text("-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n")
     message = call_module(trust_root, **options)["msg"]
     assert str(key) in message and "c2VjcmV0" not in message
+
+
+def test_a_missing_library_is_named(call_module: Any, options: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust_root, "MISSING_LIBRARY", "securesystemslib")
+    assert "(securesystemslib)" in call_module(trust_root, **options)["msg"]
