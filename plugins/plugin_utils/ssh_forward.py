@@ -94,7 +94,8 @@ def _wait_for(socket: Path, child: subprocess.Popen[bytes], errors: Path, hub: s
     while not socket.exists():
         if child.poll() is not None:
             said = errors.read_text(errors="replace").strip().splitlines()
-            raise TunnelFailed(f"The SSH forward through {hub} ended: {said[-1] if said else 'ssh said nothing'}.")
+            last = said[-1].rstrip(".") if said else "ssh said nothing"
+            raise TunnelFailed(f"The SSH forward through {hub} ended: {last}.")
         if time.monotonic() > until:
             raise TunnelFailed(f"The SSH forward through {hub} did not stand after {timeout_seconds:g} seconds.")
         time.sleep(_POLL_SECONDS)
