@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol
 
 # At most this many names are listed in one sentence.
 NAMES_IN_A_SENTENCE = 3
@@ -27,8 +27,10 @@ class Finding:
     host: str | None = None
 
 
-# Returns "file:line" for a path of keys and perhaps a host, or None when nothing is found.
-Locator: TypeAlias = "Callable[[Sequence[str], str | None], str | None]"
+class Locator(Protocol):
+    """Returns "file:line" for a path of keys and perhaps a host, or None when nothing is found."""
+
+    def __call__(self, path: Sequence[str], host: str | None, /) -> str | None: ...
 
 
 def sentence(finding: Finding, locate: Locator) -> str:
