@@ -12,7 +12,7 @@ STATE = InterfaceState(
     listen_port=51820,
     mtu=1420,
     addresses=frozenset({"fd7b:4c1e:90a2:1::1/64", "198.19.1.1/24"}),
-    routes={"198.18.1.0/24": "198.19.1.1"},
+    routes={"198.18.1.0/24": "198.19.1.1", "198.19.9.0/24": None},
     peers={peer.public_key: peer for peer in (HUB, LAN)},
 )
 
@@ -37,7 +37,7 @@ def test_each_difference_is_one_sentence() -> None:
         listen_port=4000,
         mtu=1280,
         addresses=frozenset({"fd7b:4c1e:90a2:1::1/64", "198.19.9.9/24"}),
-        routes={},
+        routes={"203.0.113.0/24": None},
         peers={
             HUB.public_key: replace(HUB, allowed_ips=frozenset()),
             stranger: replace(LAN, public_key=stranger),
@@ -49,6 +49,8 @@ def test_each_difference_is_one_sentence() -> None:
         "The address 198.19.1.1/24 is missing.",
         "The address 198.19.9.9/24 is not configured.",
         "The route to 198.18.1.0/24 is missing or has another source than 198.19.1.1.",
+        "The route to 198.19.9.0/24 is missing or has a source where none is configured.",
+        "The route to 203.0.113.0/24 is not configured.",
         "The peer hub1 has other allowed addresses than configured.",
         "The peer gw1 is missing.",
         f"The peer {stranger} is not configured.",
@@ -65,3 +67,7 @@ def test_another_keepalive_is_told() -> None:
 def test_lines_of_another_hand_do_not_break_the_reading() -> None:
     state = configured_state("[Peer]\n# x\nnonsense\n", "address\nroute replace x\n\nlink set dev a mtu\n")
     assert state == InterfaceState(0, 0, frozenset(), {}, {})
+
+
+def test_a_link_that_is_down_is_told() -> None:
+    assert differences("bocage0", STATE, replace(STATE, up=False)) == ["The interface bocage0 is down."]
