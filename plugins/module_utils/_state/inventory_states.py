@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, cast
 
 from .._common import timestamps
 
@@ -82,5 +82,4 @@ _FRESH = Verdict("fresh")
 
 
 def _written(evidence: Evidence) -> str:
-    assert evidence.issued_at is not None
-    return timestamps.write(evidence.issued_at)
+    return timestamps.write(cast(datetime, evidence.issued_at))
