@@ -232,11 +232,15 @@ def plan(
         actions.append(Action(f"add address {address}", ("ip", "address", "replace", address, "dev", name, *flags)))
     if current.mtu != desired.mtu:
         actions.append(Action(f"set mtu {desired.mtu}", ("ip", "link", "set", "dev", name, "mtu", str(desired.mtu))))
-    for prefix, source in sorted(desired.routes.items()):
-        if prefix not in current.routes or current.routes[prefix] != source:
-            actions.append(Action(f"route {prefix}", ("ip", "route", "replace", *_route(name, prefix, source))))
     for prefix in sorted(set(current.routes) - set(desired.routes)):
         actions.append(Action(f"remove route {prefix}", ("ip", "route", "del", prefix, "dev", name)))
-    for address in sorted(current.addresses - desired.addresses):
-        actions.append(Action(f"remove address {address}", ("ip", "address", "del", address, "dev", name)))
+    # before routes are set: an address takes with it the routes that it is the source of
+    removed = sorted(current.addresses - desired.addresses)
+    actions += [Action(f"remove address {one}", ("ip", "address", "del", one, "dev", name)) for one in removed]
+    # and the last IPv4 address takes all routes of IPv4
+    lost_ipv4 = any(":" not in one for one in removed) and all(":" in one for one in desired.addresses)
+    for prefix, source in sorted(desired.routes.items()):
+        lost = lost_ipv4 and ":" not in prefix
+        if lost or prefix not in current.routes or current.routes[prefix] != source:
+            actions.append(Action(f"route {prefix}", ("ip", "route", "replace", *_route(name, prefix, source))))
     return Plan(actions)

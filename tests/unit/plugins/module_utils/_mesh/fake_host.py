@@ -202,6 +202,7 @@ class FakeHost:
                 device.addresses[address] = None
             case ["address", "del", address, "dev", _name]:
                 del device.addresses[address]
+                self._forget(device, address)
             case ["link", "set", "dev", _name, "mtu", size]:
                 device.mtu = int(size)
             case ["link", "set", "dev", _name, "up"]:
@@ -215,6 +216,17 @@ class FakeHost:
             case _:
                 raise AssertionError(words)
         return GOOD
+
+    @staticmethod
+    def _forget(device: Device, address: str) -> None:
+        """Routes after an address is gone: IPv6 ones lose their source, IPv4 ones go, with the last address all."""
+        local = address.partition("/")[0]
+        without_ipv4 = all(":" in one for one in device.addresses)
+        for prefix, source in list(device.routes.items()):
+            if ":" in prefix:
+                device.routes[prefix] = None if source == local else source
+            elif source == local or (without_ipv4 and ":" not in address):
+                del device.routes[prefix]
 
     @staticmethod
     def _routes_shown(device: Device, family: str) -> list[dict[str, Any]]:

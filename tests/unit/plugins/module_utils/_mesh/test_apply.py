@@ -166,12 +166,12 @@ def test_what_somebody_altered_on_the_host_is_repaired(host: FakeHost) -> None:
         "add address 198.19.2.1/32",
         "add address fd7b:4c1e:90a2:2::1/128",
         "set mtu 1420",
-        "route 198.19.1.0/24",
-        "route 198.19.9.9/32",
-        "route fd7b:4c1e:90a2::/48",
         "remove route 0.0.0.0/0",
         "remove route 203.0.113.0/24",
         "remove address 198.19.7.7/32",
+        "route 198.19.1.0/24",
+        "route 198.19.9.9/32",
+        "route fd7b:4c1e:90a2::/48",
     ]
 
 

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The same with the real ip(8), wg(8) and wireguard-go, in a network namespace of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bocage_core._mesh import apply, device, drift
+from bocage_core._mesh.apply import ensure_present
+from bocage_core._mesh.interface import desired_state
+from bocage_core._mesh.peers import MeshPlanner
+from demo_estate import demo
+from fake_host import NAME, Answer
+from hypothesis import HealthCheck, given, settings
+from random_estates import Written, estates
+
+UNIT = Path(__file__).resolve().parents[5] / "roles/mesh/templates/etc/systemd/system/bocage-mesh@.service.j2"
+NEEDED = ("unshare", "nsenter", "ip", "wg", "wireguard-go")
+
+
+class Namespace:
+    """A network with nothing in it, and a /run of its own for wireguard-go's socket."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.processes = [subprocess.Popen(["unshare", "--net", "--mount", "sleep", "600"])]
+        deadline = time.monotonic() + 10
+        while not self._entered():
+            assert time.monotonic() < deadline, "the namespace did not come"
+            time.sleep(0.01)
+        self.must("mount", "-t", "tmpfs", "tmpfs", "/run")
+        self.active = False
+
+    def _entered(self) -> bool:
+        process = self.processes[0].pid
+        own = os.stat("/proc/self/ns/net").st_ino
+        return (
+            os.stat(f"/proc/{process}/ns/net").st_ino != own and Path(f"/proc/{process}/comm").read_text() == "sleep\n"
+        )
+
+    def inside(self, *command: str) -> list[str]:
+        return ["nsenter", "--net", "--mount", f"--target={self.processes[0].pid}", *command]
+
+    def run(self, command: list[str]) -> Answer:
+        """As the host would, with systemd's part done here."""
+        if command[0] == "systemctl":
+            return self._systemctl(command)
+        done = subprocess.run(self.inside(*command), capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def must(self, *command: str) -> str:
+        status, output, error = self.run(list(command))
+        assert status == 0, (command, error)
+        return output
+
+    def _systemctl(self, command: list[str]) -> Answer:
+        if command[1] in ("is-active", "is-enabled"):
+            return (0 if self.active else 3), "", ""
+        if command[1] == "restart":
+            self.start()
+            self.active = True
+        return 0, "", ""
+
+    def start(self) -> None:
+        """What the unit's file says, with its paths moved."""
+        if self.run(["ip", "link", "show", "dev", NAME])[0] != 0:
+            self.processes.append(
+                subprocess.Popen(
+                    self.inside("wireguard-go", "-f", NAME), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
+            )
+            deadline = time.monotonic() + 10
+            while self.run(["wg", "show", NAME])[0] != 0:
+                assert time.monotonic() < deadline, "wireguard-go did not come up"
+                time.sleep(0.02)
+        for line in re.findall(r"^ExecStart=(.*)$", UNIT.read_text(), re.MULTILINE):
+            command = line.replace("%i", NAME).replace("/etc/bocage/mesh", str(self.folder)).split()
+            self.must(*command)
+
+    def close(self) -> None:
+        for process in reversed(self.processes):
+            process.send_signal(signal.SIGTERM)
+            process.wait(10)
+
+
+def missing() -> str:
+    """Why this cannot be tried here, or nothing."""
+    for program in NEEDED:
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
+    if not os.access("/dev/net/tun", os.W_OK):
+        return "/dev/net/tun cannot be opened"
+    if subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True, check=False).returncode != 0:
+        return "namespaces cannot be made without privileges"
+    return ""
+
+
+@pytest.fixture(scope="module")
+def namespace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
+    if reason := missing():
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("mesh")
+    made = Namespace(folder)
+    try:
+        (folder / "private.key").write_text(made.must("wg", "genkey"))
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def drop_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("units")
+        patch.setattr(apply, "_drop_in", lambda name: folder / "userspace.conf")
+        yield
+
+
+def apply_plan(namespace: Namespace, written: Written, name: str) -> dict[str, Any]:
+    parameters = {
+        "name": NAME,
+        "private_key_file": str(namespace.folder / "private.key"),
+        "configuration_directory": str(namespace.folder),
+        "listen_port": 51820,
+        "mtu": 1420,
+        "backend": "userspace",
+        **MeshPlanner(written.estate()).host(name),
+    }
+    done = ensure_present(parameters, namespace.run, check_mode=False)
+    live = device.read(namespace.run, NAME, namespace.must("wg", "show", NAME, "public-key").strip())
+    desired = desired_state(parameters)
+    assert live is not None
+    assert drift.differences(NAME, desired, live) == []
+    again = ensure_present(parameters, namespace.run, check_mode=False)
+    assert (again["changed"], again["actions"]) == (False, [])
+    return done
+
+
+def test_a_host_joins_changes_and_is_repaired(namespace: Namespace) -> None:
+    written = demo()
+    assert apply_plan(namespace, written, "tele1")["actions"] == [
+        f"start bocage-mesh@{NAME}.service (userspace)",
+        f"enable bocage-mesh@{NAME}.service",
+    ]
+    del written.hosts["gw2"]
+    assert apply_plan(namespace, written, "tele1")["actions"][0] == "remove 1 peers"
+    # by hand, as an administrator might
+    namespace.must("ip", "link", "set", "dev", NAME, "down")
+    namespace.must("wg", "set", NAME, "listen-port", "4000")
+    actions = apply_plan(namespace, written, "tele1")["actions"]
+    assert actions[:2] == ["listen on 51820", "bring the link up"]
+    assert any(action.startswith("route ") for action in actions)
+
+
+def test_another_private_key_is_set_from_its_file(namespace: Namespace) -> None:
+    apply_plan(namespace, demo(), "tele1")
+    (namespace.folder / "private.key").write_text(namespace.must("wg", "genkey"))
+    assert apply_plan(namespace, demo(), "tele1")["actions"] == ["set the private key"]
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(written=estates(all_enrolled=True))
+def test_any_plan_is_taken_by_the_real_tools(namespace: Namespace, written: Written) -> None:
+    names = sorted(written.hosts)
+    for name in (names[0], names[-1]):
+        apply_plan(namespace, written, name)
