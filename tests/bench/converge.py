@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -50,7 +49,9 @@ def converge(folder: Path) -> tuple[float, dict[str, Any]]:
 
 def addresses() -> dict[str, str]:
     listed = json.loads(
-        subprocess.run(["ansible-inventory", "-i", INVENTORY, "--list"], cwd=ROOT, capture_output=True, check=True).stdout
+        subprocess.run(
+            ["ansible-inventory", "-i", INVENTORY, "--list"], cwd=ROOT, capture_output=True, check=True
+        ).stdout
     )
     hosts = [host for group in ("hubs", "gateways", "caches", "hypervisors") for host in listed[group]["hosts"]]
     return {host: listed["_meta"]["hostvars"][host]["ansible_host"] for host in hosts}
@@ -75,8 +76,6 @@ def ssh_limit(hosts: dict[str, str], calls: dict[str, int], sockets: Path) -> fl
 def new_lab() -> None:
     lab = ("ansible-playbook", "-i", "localhost,", "-e", "@lab/estates/demo.yml")
     run(*lab, "lab/down.yml")
-    shutil.rmtree(ROOT / INVENTORY / "trust", ignore_errors=True)
-    shutil.rmtree(ROOT / ".lab" / "trust", ignore_errors=True)
     run(*lab, "lab/up.yml")
     playbook("trust")
     playbook("enrol", "-e", "enrol_key_holder=bench")
@@ -85,7 +84,9 @@ def new_lab() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="one round, on the lab that stands, without the cold figure")
+    parser.add_argument(
+        "--quick", action="store_true", help="one round, on the lab that stands, without the cold figure"
+    )
     options = parser.parse_args()
     rounds = 1 if options.quick else options.rounds
     with tempfile.TemporaryDirectory() as name:
@@ -107,7 +108,9 @@ def main() -> None:
             limits.append(ssh_limit(hosts, calls, folder))
         limit = statistics.median(limits)
         figure("converge.noop.seconds", statistics.median(taken), "s", baseline=limit)
-        figure("converge.noop.seconds_per_host", statistics.median(taken) / len(hosts), "s", baseline=limit / len(hosts))
+        figure(
+            "converge.noop.seconds_per_host", statistics.median(taken) / len(hosts), "s", baseline=limit / len(hosts)
+        )
         figure("converge.noop.remote_calls_per_host", statistics.median(calls.values()), "calls")
 
 

@@ -23,8 +23,6 @@ def the_lab() -> Iterator[None]:
     shutil.rmtree(driver.ROOT / "build" / "test-artifacts", ignore_errors=True)
     if not keep:
         driver.lab("down")
-        shutil.rmtree(driver.INVENTORY / "trust", ignore_errors=True)
-        shutil.rmtree(driver.ROOT / ".lab" / "trust", ignore_errors=True)
     driver.lab("up")
     yield
     if not keep:
