@@ -3,11 +3,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,100 +17,49 @@ from bocage_core._mesh.peers import MeshPlanner
 from demo_estate import demo
 from fake_host import NAME, Answer
 from hypothesis import HealthCheck, given, settings
+from network_namespace import NetworkNamespace, need
 from random_estates import Written, estates
 
 UNIT = Path(__file__).resolve().parents[5] / "roles/mesh/templates/etc/systemd/system/bocage-mesh@.service.j2"
-NEEDED = ("unshare", "nsenter", "ip", "wg", "wireguard-go")
 
 
-class Namespace:
-    """A network with nothing in it, and a /run of its own for wireguard-go's socket."""
+class Namespace(NetworkNamespace):
+    """With systemd's part done here, from the unit's file."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self.folder = folder
-        self.processes = [subprocess.Popen(["unshare", "--net", "--mount", "sleep", "600"])]
-        deadline = time.monotonic() + 10
-        while not self._entered():
-            assert time.monotonic() < deadline, "the namespace did not come"
-            time.sleep(0.01)
-        self.must("mount", "-t", "tmpfs", "tmpfs", "/run")
         self.active = False
 
-    def _entered(self) -> bool:
-        process = self.processes[0].pid
-        own = os.stat("/proc/self/ns/net").st_ino
-        return (
-            os.stat(f"/proc/{process}/ns/net").st_ino != own and Path(f"/proc/{process}/comm").read_text() == "sleep\n"
-        )
-
-    def inside(self, *command: str) -> list[str]:
-        return ["nsenter", "--net", "--mount", f"--target={self.processes[0].pid}", *command]
-
     def run(self, command: list[str]) -> Answer:
-        """As the host would, with systemd's part done here."""
-        if command[0] == "systemctl":
-            return self._systemctl(command)
-        done = subprocess.run(self.inside(*command), capture_output=True, text=True, check=False)
-        return done.returncode, done.stdout, done.stderr
-
-    def must(self, *command: str) -> str:
-        status, output, error = self.run(list(command))
-        assert status == 0, (command, error)
-        return output
-
-    def _systemctl(self, command: list[str]) -> Answer:
+        if command[0] != "systemctl":
+            return super().run(command)
         if command[1] in ("is-active", "is-enabled"):
             return (0 if self.active else 3), "", ""
         if command[1] == "restart":
-            self.start()
+            self._restart()
             self.active = True
         return 0, "", ""
 
-    def start(self) -> None:
+    def _restart(self) -> None:
         """What the unit's file says, with its paths moved."""
         if self.run(["ip", "link", "show", "dev", NAME])[0] != 0:
-            self.processes.append(
-                subprocess.Popen(
-                    self.inside("wireguard-go", "-f", NAME), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-                )
-            )
+            self.start("wireguard-go", "-f", NAME)
             deadline = time.monotonic() + 10
             while self.run(["wg", "show", NAME])[0] != 0:
                 assert time.monotonic() < deadline, "wireguard-go did not come up"
                 time.sleep(0.02)
         for line in re.findall(r"^ExecStart=(.*)$", UNIT.read_text(), re.MULTILINE):
-            command = line.replace("%i", NAME).replace("/etc/bocage/mesh", str(self.folder)).split()
-            self.must(*command)
-
-    def close(self) -> None:
-        for process in reversed(self.processes):
-            process.send_signal(signal.SIGTERM)
-            process.wait(10)
-
-
-def missing() -> str:
-    """Why this cannot be tried here, or nothing."""
-    for program in NEEDED:
-        if shutil.which(program) is None:
-            return f"{program} is not installed"
-    if not os.access("/dev/net/tun", os.W_OK):
-        return "/dev/net/tun cannot be opened"
-    if subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True, check=False).returncode != 0:
-        return "namespaces cannot be made without privileges"
-    return ""
+            self.must(*line.replace("%i", NAME).replace("/etc/bocage/mesh", str(self.folder)).split())
 
 
 @pytest.fixture(scope="module")
 def namespace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
-    if reason := missing():
-        pytest.skip(reason)
+    need("ip", "wg", "wireguard-go", device="/dev/net/tun")
     folder = tmp_path_factory.mktemp("mesh")
-    made = Namespace(folder)
-    try:
+    with Namespace(folder) as made:
         (folder / "private.key").write_text(made.must("wg", "genkey"))
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture(scope="module", autouse=True)
