@@ -13,6 +13,7 @@ import tree
 NO_HEADER = {
     ".gitignore": "a list of names",
     "COPYING": "the licence itself",
+    "docs/images/estate.svg": "drawn by playbooks/show.yml",
     "lab/image/overlay/etc/apt/apt.conf.d/90lab": "a setting of some lines, placed as it is",
     "lab/image/overlay/etc/dpkg/dpkg.cfg.d/lab": "a setting of some lines, placed as it is",
     "lab/image/packages.txt": "names of packages, read by debootstrap",
