@@ -115,9 +115,21 @@ def ping(probe: dict, timeout: int) -> bool:
     return done.returncode == 0
 
 
+def name_of_server(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        # reading the port checks it
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise RuntimeError(f"{url} is no address of a page.")
+    return str(parts.hostname)
+
+
 def page(probe: dict, timeout: int) -> bool:
     # the resolver of the C library knows no short timeout of its own
-    if not lookup(urlsplit(probe["target"]).hostname or "", timeout):
+    if not lookup(name_of_server(probe["target"]), timeout):
         return False
     # no proxy: it would answer for a path that the host itself does not have
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -126,8 +138,6 @@ def page(probe: dict, timeout: int) -> bool:
             body = answer.read(1 << 20).decode(errors="replace")
     except (OSError, HTTPException):
         return False
-    except ValueError as error:
-        raise RuntimeError(f"{probe['target']} is no address of a page: {error}") from error
     return all(text in body for text in probe["expect"])
 
 

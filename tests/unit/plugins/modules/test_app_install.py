@@ -97,3 +97,29 @@ def test_a_version_exists_entirely_or_not_at_all(
     assert said_of_it in call_module(app_install, **options, version="2-bad", archive=str(bad))["msg"]
     assert said(options) == "one"
     assert sorted(path.name for path in Path(options["directory"], "agent").iterdir()) == ["1-one", "current"]
+
+
+def test_other_users_may_run_it_whatever_the_umask(call_module: Any, options: dict[str, Any], archive: Archive) -> None:
+    path = archive("one")
+    before = os.umask(0o077)
+    try:
+        done = call_module(app_install, **options, version="1-one", archive=path)
+    finally:
+        os.umask(before)
+    entered = [
+        Path(options["directory"]),
+        Path(done["path"]).parent,
+        *Path(done["path"]).rglob("*"),
+        Path(done["path"]),
+    ]
+    assert {oct(one.stat().st_mode & 0o777) for one in entered if one.is_dir()} == {"0o755"}
+    assert {oct(one.stat().st_mode & 0o044) for one in entered if one.is_file()} == {"0o44"}
+
+
+def test_what_an_interrupted_run_left_goes(call_module: Any, options: dict[str, Any], archive: Archive) -> None:
+    call_module(app_install, **options, version="1-one", archive=archive("one"))
+    left = Path(options["directory"], "agent/.new-abc/root")
+    left.mkdir(parents=True)
+    done = call_module(app_install, **options, version="2-two", archive=archive("two"))
+    assert done["removed"] == []
+    assert sorted(path.name for path in Path(options["directory"], "agent").iterdir()) == ["1-one", "2-two", "current"]
