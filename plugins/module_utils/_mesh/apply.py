@@ -21,11 +21,18 @@ from .._common.errors import BadInput, BocageError
 from .device import Run, backend_of, kernel_has_wireguard, link, read
 from .interface import InterfaceState, configured_endpoints, desired_state, plan, render_addresses, render_configuration
 
+# A crash of wireguard-go restarts what requires it; what is bound to it would only stop.
+# On a restart the old process is still leaving when the interface is wanted again.
 USERSPACE_DROP_IN = """\
 # Managed by Bocage.
 [Unit]
-BindsTo=bocage-wireguard-go@{name}.service
+Requires=bocage-wireguard-go@{name}.service
 After=bocage-wireguard-go@{name}.service
+
+[Service]
+ExecStartPre=
+ExecStartPre=/bin/sh -c 'for try in $(seq 100); do ip link show dev {name} >/dev/null 2>&1 && exit 0; \
+systemctl start bocage-wireguard-go@{name}.service; sleep 0.05; done; exit 1'
 """
 
 
