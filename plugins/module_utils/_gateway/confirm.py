@@ -100,11 +100,18 @@ def apply_pending(paths: Paths, ruleset: str, run: Run, confirm_seconds: int) ->
         )
     token = secrets.token_hex(8)
     paths.folder.mkdir(parents=True, exist_ok=True)
-    previous = f"table inet {TABLE}\ndelete table inet {TABLE}\n"
-    if live_digest(run) is not None:
-        previous += _must(
-            run, ["nft", "--stateless", "list", "table", "inet", TABLE], "The present firewall table could not be read"
-        )
+    live = live_digest(run)
+    if live is not None and live == read_state(paths).get("live_digest") and paths.active.exists():
+        # the file, not a listing of it: nft lists a reloaded listing in other words, which would look like a change
+        previous = paths.active.read_text()
+    else:
+        previous = f"table inet {TABLE}\ndelete table inet {TABLE}\n"
+        if live is not None:
+            previous += _must(
+                run,
+                ["nft", "--stateless", "list", "table", "inet", TABLE],
+                "The present firewall table could not be read",
+            )
     write_file(paths.previous, previous.encode(), 0o644)
     write_file(paths.revert, _REVERT.format(previous=paths.previous, pending=paths.pending).encode(), 0o644)
     # the last one: where it exists, there is a way back
