@@ -173,10 +173,14 @@ def measure_size(folder: Path, hosts: int, rounds: int) -> None:
             cold=bench.cold,
             warm=bench.warm,
             floor=lambda: listing(bench.floor, "--list", "--export"),
+            # Without printing all hosts: what every play waits for before it begins.
+            load=lambda: listing(bench.inventory, "--host", bench.estate.name(0)),
+            floor_load=lambda: listing(bench.floor, "--host", bench.estate.name(0)),
         )
     for what in ("cold", "warm"):
         figure(f"{name}.{what}.seconds", found[what].seconds, "seconds", found["floor"].seconds)
         figure(f"{name}.{what}.processor_seconds", found[what].processor, "seconds", found["floor"].processor)
+    figure(f"{name}.warm.load.seconds", found["load"].seconds, "seconds", found["floor_load"].seconds)
     figure(f"{name}.floor.seconds", found["floor"].seconds, "seconds")
     for what, work in (("cold", cold_work), ("warm", warm_work)):
         figure(f"{name}.{what}.plugin_seconds", work["plugin_seconds"], "seconds")
@@ -203,6 +207,10 @@ def measure_ratio(folder: Path, hosts: int, rounds: int) -> None:
             rounds,
             ours=bench.warm,
             theirs=lambda: listing(bench.static, "--list", "--export"),
+        )
+        # YAML's minutes are the same with and without printing, so one round tells enough of reading alone.
+        found |= interleaved(
+            1,
             our_load=lambda: listing(bench.inventory, "--host", one),
             their_load=lambda: listing(bench.static, "--host", one),
         )
@@ -230,15 +238,20 @@ def measure_expressions(folder: Path, hosts: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the hosts and one round")
-    quick = parser.parse_args().quick
-    scale, rounds = (10, 1) if quick else (1, 3)
+    parser.add_argument("--only", choices=("size", "ratio", "expressions"), help="one part of the figures")
+    options = parser.parse_args()
+    scale, rounds = (10, 1) if options.quick else (1, 3)
     with tempfile.TemporaryDirectory(prefix="bocage-bench-") as temporary:
         folder = Path(temporary)
-        for part in ("size", "ratio", "expressions"):
-            (folder / part).mkdir()
-        measure_size(folder / "size", 25_000 // scale, rounds)
-        measure_ratio(folder / "ratio", 10_000 // scale, rounds)
-        measure_expressions(folder / "expressions", 1_000 // scale)
+        parts: dict[str, Callable[[Path], None]] = {
+            "size": lambda part: measure_size(part, 25_000 // scale, rounds),
+            "ratio": lambda part: measure_ratio(part, 10_000 // scale, rounds),
+            "expressions": lambda part: measure_expressions(part, 1_000 // scale),
+        }
+        for name, measure in parts.items():
+            if options.only in (None, name):
+                (folder / name).mkdir()
+                measure(folder / name)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ Kind = Literal["enrolment", "report"]
 RULES = b"bocage inventory rules 1\n"
 # Below this many signatures a second process costs more than it saves.
 ENOUGH_FOR_WORKERS = 2000
-MAX_WORKERS = 2
+MAX_WORKERS = 4
 
 
 @dataclass(frozen=True, slots=True)
