@@ -31,7 +31,7 @@ class ProcessWatch(threading.Thread):
         self.done = threading.Event()
 
     def run(self) -> None:
-        while not self.done.wait(0.02):
+        while not self.done.wait(0.1):
             for entry in Path("/proc").iterdir():
                 if entry.name.isdigit():
                     try:
