@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -53,7 +54,10 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def _collect(runner: Any) -> Run:
-    run = Run(status=runner.status, stdout=runner.stdout.read(), stats=runner.stats or {})
+    stdout = runner.stdout.read()
+    # the runner makes no event of a warning; it is only printed
+    warnings = re.findall(r"^.*\[(?:DEPRECATION )?WARNING\].*$", stdout, re.MULTILINE)
+    run = Run(status=runner.status, stdout=stdout, stats=runner.stats or {}, warnings=warnings)
     for event in runner.events:
         data = event.get("event_data", {})
         result = data.get("res", {})
@@ -61,8 +65,6 @@ def _collect(runner: Any) -> Run:
             run.changed_tasks.append((data["host"], data["task"]))
         elif event["event"] in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
             run.failures.append((data["host"], data["task"], str(result.get("msg"))))
-        elif event["event"] in ("warning", "deprecated", "system_warning"):
-            run.warnings.append(event.get("stdout", ""))
     return run
 
 
