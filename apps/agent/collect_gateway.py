@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from bocage_core._common.commands import Run
 from bocage_core._gateway import confirm
-from bocage_core._mesh.device import Run
 
 _SYSCTL = Path("/proc/sys/net")
 

@@ -10,9 +10,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from bocage_core._common.commands import Run
 from bocage_core._common.errors import BocageError
 from bocage_core._mesh import device, drift
-from bocage_core._mesh.device import Run
 from bocage_core._mesh.interface import InterfaceState
 from bocage_core._state.sections import MAX_PEERS
 

@@ -157,10 +157,10 @@ token:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bocage.fleet.plugins.module_utils._common.commands import Run
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.confirm import (
     Paths,
-    Run,
     apply_pending,
     confirm,
     differs,

@@ -12,16 +12,15 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .._common.atomic import write_file
+from .._common.commands import Run, must
 from .._common.errors import BocageError
 from .ruleset import TABLE
 
-Run = Callable[[list[str]], tuple[int, str, str]]
 TIMER = "bocage-nftables-revert"
 _STOP_TIMER = ["systemctl", "stop", f"{TIMER}.timer", f"{TIMER}.service"]
 _REVERT = """\
@@ -57,13 +56,6 @@ class Paths:
         return self.folder / "revert.sh"
 
 
-def _must(run: Run, command: list[str], about: str) -> str:
-    status, output, error = run(command)
-    if status != 0:
-        raise BocageError(f"{about}: {error.strip() or output.strip()}")
-    return output
-
-
 def live_digest(run: Run) -> str | None:
     """Digest of the live table without its counters, or None where the table is absent."""
     status, output, _error = run(["nft", "--stateless", "list", "table", "inet", TABLE])
@@ -95,7 +87,7 @@ def apply_pending(paths: Paths, ruleset: str, run: Run, confirm_seconds: int) ->
     """
     if paths.pending.exists():
         run(_STOP_TIMER)
-        _must(
+        must(
             run, ["sh", str(paths.revert)], "The unconfirmed firewall change of an earlier run could not be taken back"
         )
     token = secrets.token_hex(8)
@@ -107,7 +99,7 @@ def apply_pending(paths: Paths, ruleset: str, run: Run, confirm_seconds: int) ->
     else:
         previous = f"table inet {TABLE}\ndelete table inet {TABLE}\n"
         if live is not None:
-            previous += _must(
+            previous += must(
                 run,
                 ["nft", "--stateless", "list", "table", "inet", TABLE],
                 "The present firewall table could not be read",
@@ -122,13 +114,13 @@ def apply_pending(paths: Paths, ruleset: str, run: Run, confirm_seconds: int) ->
         raise BocageError(f"nft refuses the planned ruleset, and nothing was changed: {(error or output).strip()}")
     if confirm_seconds:
         run(["systemctl", "reset-failed", f"{TIMER}.timer", f"{TIMER}.service"])
-        _must(
+        must(
             run,
             ["systemd-run", "--quiet", f"--unit={TIMER}", f"--on-active={confirm_seconds}s", "--timer-property=AccuracySec=100ms",
              "/bin/sh", str(paths.revert)],
             "The timer that takes a firewall change back could not be started, and nothing was changed",
         )  # fmt: skip
-    _must(run, ["nft", "--file", str(paths.pending)], "nft could not load the planned ruleset")
+    must(run, ["nft", "--file", str(paths.pending)], "nft could not load the planned ruleset")
     state = {**read_state(paths), "token": token, "pending_digest": live_digest(run)}
     write_file(paths.state, json.dumps(state).encode(), 0o644)
     return token

@@ -198,25 +198,28 @@ def _forward(policy: Policy) -> list[str]:
             for family, prefixes in _families(relay.prefixes)
         ]
     if policy.lan_interface:
-        destinations = dict(_families(policy.exit_destinations))
-        for family, sources in _families(policy.exit_sources):
-            if family in destinations:
-                rules.append(
-                    f'iifname "{mesh}" oifname "{policy.lan_interface}" {family} saddr {_set(sources)} '
-                    f'{family} daddr {_set(destinations[family])} accept comment "into the LAN"'
-                )
+        rules += [
+            f'iifname "{mesh}" oifname "{policy.lan_interface}" {match} accept comment "into the LAN"'
+            for match in _exit_matches(policy)
+        ]
     return rules
 
 
-def _translation(policy: Policy) -> list[str]:
-    rules = ["type nat hook postrouting priority srcnat; policy accept;"]
+def _exit_matches(policy: Policy) -> list[str]:
+    """What goes from the overlay into the LAN, one match a family that both have."""
     destinations = dict(_families(policy.exit_destinations))
-    rules += [
-        f'oifname "{policy.lan_interface}" {family} saddr {_set(sources)} {family} daddr {_set(destinations[family])} masquerade'
+    return [
+        f"{family} saddr {_set(sources)} {family} daddr {_set(destinations[family])}"
         for family, sources in _families(policy.exit_sources)
         if family in destinations
     ]
-    return rules
+
+
+def _translation(policy: Policy) -> list[str]:
+    return [
+        "type nat hook postrouting priority srcnat; policy accept;",
+        *(f'oifname "{policy.lan_interface}" {match} masquerade' for match in _exit_matches(policy)),
+    ]
 
 
 def render(policy: Policy) -> str:

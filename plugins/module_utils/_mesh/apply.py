@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from .._common.atomic import write_file
+from .._common.commands import Run, must
 from .._common.errors import BadInput, BocageError
-from .device import Run, backend_of, kernel_has_wireguard, link, read
+from .device import backend_of, kernel_has_wireguard, link, read
 from .interface import InterfaceState, configured_endpoints, desired_state, plan, render_addresses, render_configuration
 
 # A crash of wireguard-go restarts what requires it; what is bound to it would only stop.
@@ -42,13 +43,6 @@ def _drop_in(name: str) -> Path:
 
 def _read_text(path: Path) -> str:
     return path.read_text() if path.exists() else ""
-
-
-def _must(run: Run, command: list[str]) -> str:
-    status, output, error = run(command)
-    if status != 0:
-        raise BocageError(f"'{' '.join(command)}' failed on this host: {error.strip() or output.strip()}")
-    return output
 
 
 def _normal(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,7 +108,7 @@ def _write_files(name: str, files: Mapping[Path, str], run: Run) -> None:
         else:
             path.unlink(missing_ok=True)
     if _drop_in(name) in files:
-        _must(run, ["systemctl", "daemon-reload"])
+        must(run, ["systemctl", "daemon-reload"])
 
 
 def _expected_public_key(parameters: Mapping[str, Any], run: Run) -> str:
@@ -122,7 +116,7 @@ def _expected_public_key(parameters: Mapping[str, Any], run: Run) -> str:
     if not path.exists():
         raise BocageError(f"The private key {path} does not exist on this host; run bocage.fleet.mesh_key first.")
     # the shell reads the file, so that the key is in no argument and in no variable here
-    return _must(run, ["sh", "-c", 'exec wg pubkey < "$1"', "sh", str(path)]).strip()
+    return must(run, ["sh", "-c", 'exec wg pubkey < "$1"', "sh", str(path)]).strip()
 
 
 def ensure_present(parameters: Mapping[str, Any], run: Run, check_mode: bool) -> dict[str, Any]:
@@ -167,14 +161,14 @@ def ensure_present(parameters: Mapping[str, Any], run: Run, check_mode: bool) ->
     if live is None:
         _expected_public_key(parameters, run)
         if switch:
-            _must(run, ["systemctl", "stop", unit, f"bocage-wireguard-go@{name}.service"])
+            must(run, ["systemctl", "stop", unit, f"bocage-wireguard-go@{name}.service"])
         _write_files(name, changed_files, run)
     for command in commands:
-        _must(run, command)
+        must(run, command)
     if live is not None:
         _write_files(name, changed_files, run)
     if not enabled:
-        _must(run, ["systemctl", "enable", "--quiet", unit])
+        must(run, ["systemctl", "enable", "--quiet", unit])
     return result
 
 
@@ -199,13 +193,13 @@ def ensure_absent(parameters: Mapping[str, Any], run: Run, check_mode: bool) -> 
     if check_mode or not result["changed"]:
         return result
     if enabled:
-        _must(run, ["systemctl", "disable", "--quiet", unit])
+        must(run, ["systemctl", "disable", "--quiet", unit])
     if active:
         go = [f"bocage-wireguard-go@{name}.service"] if _drop_in(name) in before else []
-        _must(run, ["systemctl", "stop", unit, *go])
+        must(run, ["systemctl", "stop", unit, *go])
     if link(run, name) is not None:
         # a link that the unit did not make
-        _must(run, ["ip", "link", "delete", "dev", name])
+        must(run, ["ip", "link", "delete", "dev", name])
     _write_files(name, files, run)
     return result
 

@@ -10,21 +10,10 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable
 from typing import Any
 
-from .._common.errors import BocageError
+from .._common.commands import Run, must
 from .interface import InterfaceState, current_peers
-
-# Runs a command and gives (exit status, standard output, standard error).
-Run = Callable[[list[str]], tuple[int, str, str]]
-
-
-def _output(run: Run, command: list[str]) -> str:
-    status, output, error = run(command)
-    if status != 0:
-        raise BocageError(f"'{' '.join(command)}' failed on this host: {error.strip() or output.strip()}")
-    return output
 
 
 def link(run: Run, name: str) -> dict[str, Any] | None:
@@ -55,7 +44,7 @@ def kernel_has_wireguard(run: Run) -> bool:
 def _routes(run: Run, name: str) -> dict[str, str | None]:
     routes: dict[str, str | None] = {}
     for family in ("-4", "-6"):
-        for route in json.loads(_output(run, ["ip", "-json", family, "route", "show", "dev", name]) or "[]"):
+        for route in json.loads(must(run, ["ip", "-json", family, "route", "show", "dev", name]) or "[]"):
             # the kernel's own routes follow the addresses
             if route.get("protocol") == "kernel" or route.get("type") == "multicast":
                 continue
@@ -74,7 +63,7 @@ def read(run: Run, name: str, expected_public_key: str | None) -> InterfaceState
     found = link(run, name)
     if found is None:
         return None
-    addresses = json.loads(_output(run, ["ip", "-json", "address", "show", "dev", name]))
+    addresses = json.loads(must(run, ["ip", "-json", "address", "show", "dev", name]))
     own = frozenset(
         f"{address['local']}/{address['prefixlen']}"
         for entry in addresses
@@ -82,7 +71,7 @@ def read(run: Run, name: str, expected_public_key: str | None) -> InterfaceState
         if address.get("scope") == "global"
     )
     shown = {
-        what: _output(run, ["wg", "show", name, what])
+        what: must(run, ["wg", "show", name, what])
         for what in ("public-key", "listen-port", "allowed-ips", "endpoints", "persistent-keepalive")
     }
     public_key = shown["public-key"].strip()
