@@ -136,6 +136,12 @@ def public_key_of(private_key_pem: bytes) -> bytes:
     return _private_key(private_key_pem).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
+def private_key_bytes(private_key_pem: bytes) -> bytes:
+    """The 32 secret bytes of a key, for deriving another secret from them and for nothing else."""
+    require_libraries()
+    return _private_key(private_key_pem).private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+
+
 def public_key_to_pem(public_key: bytes) -> bytes:
     return _public_key(public_key).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 

@@ -25,6 +25,9 @@ Code = Literal[
     "revoked",
     "expired",
     "enrolment_conflict",
+    "other_host",
+    "other_role",
+    "wrong_desired",
 ]
 
 
