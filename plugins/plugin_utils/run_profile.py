@@ -38,6 +38,9 @@ CONTROLLER_ACTIONS = frozenset(
         *_BUILTIN,
         *(f"ansible.builtin.{name}" for name in _BUILTIN),
         "bocage.fleet.estate_plan",
+        "bocage.fleet.estate_show",
+        "bocage.fleet.proof_table",
+        "bocage.fleet.seal_plan",
         "bocage.fleet.validate_estate",
     ]
 )

@@ -141,3 +141,5 @@ def confirm(paths: Paths, token: str, run: Run) -> None:
         raise taken_back
     write_file(paths.state, json.dumps({"live_digest": digest}).encode(), 0o644)
     paths.pending.replace(paths.active)
+    for left in (paths.revert, paths.previous):
+        left.unlink(missing_ok=True)

@@ -1,0 +1,220 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a task made true, read from the arguments that its module got and from what it answered.
+
+Each module that roles use is known here, or the role that uses it leaves no seal: a list of what is sealed
+that is kept by hand beside the tasks would sooner or later say less than they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .._common.errors import BocageError
+
+Item = dict[str, Any]
+Arguments = Mapping[str, Any]
+
+UNIT_STAMPS = "/var/lib/bocage/units"
+
+
+class Unmapped(BocageError):
+    """A task ran whose effect on the host nobody knows how to look at again."""
+
+
+def record(action: str, result: Mapping[str, Any], *, only_reads: bool = False) -> list[Item]:
+    """The items that one result stands for; a loop gives each of its results here.
+
+    `action` is the fully qualified name, `result` holds ``invocation.module_args`` as callbacks see it, and
+    `only_reads` says that the task declares ``changed_when: false``. Raises Unmapped.
+    """
+    if action in _NOTHING:
+        return []
+    if action in _COMMANDS:
+        if only_reads:
+            return []
+        raise Unmapped(f"What {action} does to a host cannot be looked at again; use a module that a seal knows.")
+    recorder = _RECORDERS.get(action)
+    if recorder is None:
+        raise Unmapped(f"The module {action} is not known to seals; name what it makes true in _seals/recorder.py.")
+    arguments = (result.get("invocation") or {}).get("module_args")
+    if not isinstance(arguments, Mapping):
+        raise Unmapped(f"A task with {action} hides its arguments; use no_log for options of modules, not for tasks.")
+    try:
+        return recorder(arguments, result)
+    except (KeyError, TypeError) as error:
+        raise Unmapped(f"A result of {action} has not the form that seals know: {error!r}.") from error
+
+
+def _file(path: str, state: str = "file", **attributes: Any) -> Item:
+    item: Item = {"kind": "file", "name": path, "state": state}
+    item.update({name: str(value) for name, value in attributes.items() if value is not None})
+    return item
+
+
+def _unit(name: str, enabled: bool | None, active: bool | None) -> Item:
+    return {"kind": "unit", "name": name, "enabled": enabled, "active": active}
+
+
+def _probe(name: str) -> Item:
+    return {"kind": "probe", "name": name}
+
+
+def _packages(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:
+    if arguments.get("deb") or arguments.get("upgrade") not in (None, "no"):
+        raise Unmapped("The module ansible.builtin.apt with deb or upgrade is not known to seals.")
+    names = arguments.get("name") or arguments.get("package") or []
+    state = "absent" if arguments["state"] == "absent" else "present"
+    listed = [names] if isinstance(names, str) else names
+    # an entry may hold a version or a release
+    return [
+        {"kind": "package", "name": name.partition("=")[0].partition("/")[0], "state": state} for name in sorted(listed)
+    ]
+
+
+def _path_of_file(arguments: Arguments, result: Mapping[str, Any]) -> list[Item]:
+    if arguments.get("recurse"):
+        raise Unmapped("The module ansible.builtin.file with recurse is not known to seals.")
+    path = result.get("path") or result.get("dest") or arguments.get("path") or arguments["dest"]
+    state = {"absent": "absent", "directory": "directory", "link": "link"}.get(str(arguments.get("state")), "file")
+    return [_file(path, state, **{name: arguments.get(name) for name in ("mode", "owner", "group")})]
+
+
+def _copied(arguments: Arguments, result: Mapping[str, Any]) -> list[Item]:
+    path = result.get("dest") or result.get("path") or arguments["dest"]
+    return [_file(path, **{name: arguments.get(name) for name in ("mode", "owner", "group")})]
+
+
+def _account(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:
+    return [{"kind": "account", "name": arguments["name"], "state": arguments.get("state") or "present"}]
+
+
+def _service(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:
+    if arguments.get("masked") is not None:
+        raise Unmapped("The module ansible.builtin.systemd_service with masked is not known to seals.")
+    active = {None: None, "stopped": False}.get(arguments.get("state"), True)
+    return [_unit(arguments["name"], arguments.get("enabled"), active)]
+
+
+def _own_unit(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:
+    items = [_unit(arguments["name"], arguments.get("enabled"), arguments["state"] != "stopped")]
+    if arguments.get("restart_on"):
+        items.append(_file(f"{UNIT_STAMPS}/{arguments['name']}.json"))
+    return items
+
+
+def _config_files(_arguments: Arguments, result: Mapping[str, Any]) -> list[Item]:
+    return [
+        _file(one["path"], one["state"], **{name: one.get(name) for name in ("mode", "owner", "group")})
+        for one in result["files"]
+    ]
+
+
+def _link_resolver(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:
+    return [_probe(f"resolver:{arguments['interface']}")]
+
+
+def _kernel_settings(arguments: Arguments, result: Mapping[str, Any]) -> list[Item]:
+    return [_file(result["path"]), *(_probe(f"sysctl:{name}") for name in sorted(arguments["settings"]))]
+
+
+def _mesh_key(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:
+    path = arguments["path"]
+    return [_file(path.rpartition("/")[0], "directory"), _file(path)]
+
+
+def _mesh_interface(arguments: Arguments, result: Mapping[str, Any]) -> list[Item]:
+    name, directory = arguments["name"], arguments["configuration_directory"]
+    present = arguments.get("state") != "absent"
+    state = "file" if present else "absent"
+    drop_in = f"/etc/systemd/system/bocage-mesh@{name}.service.d/userspace.conf"
+    userspace = present and result["backend"] == "userspace"
+    items = [
+        _file(f"{directory}/{name}.conf", state),
+        _file(f"{directory}/{name}.ip", state),
+        _file(drop_in, "file" if userspace else "absent"),
+        _unit(f"bocage-mesh@{name}.service", present, present),
+        _probe(f"wireguard:{name}"),
+        _probe(f"link:{name}"),
+    ]
+    if userspace:
+        items.append(_unit(f"bocage-wireguard-go@{name}.service", None, True))
+    return items
+
+
+def _nft_ruleset(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:
+    directory = arguments["directory"]
+    return [
+        _file(directory, "directory"),
+        _file(f"{directory}/active.nft"),
+        _file(f"{directory}/state.json"),
+        # a change that waits for its confirmation is no settled state
+        *(_file(f"{directory}/{name}", "absent") for name in ("pending.nft", "previous.nft", "revert.sh")),
+        _probe("nftables:inet bocage"),
+    ]
+
+
+def _app_install(arguments: Arguments, result: Mapping[str, Any]) -> list[Item]:
+    root = f"{arguments['directory']}/{arguments['name']}"
+    return [
+        _file(arguments["directory"], "directory"),
+        _file(root, "directory"),
+        _file(f"{root}/current", "link"),
+        {"kind": "tree", "name": result["path"]},
+    ]
+
+
+def _made_file(arguments: Arguments, result: Mapping[str, Any]) -> list[Item]:
+    return [_file(result.get("filename") or arguments["path"])]
+
+
+_COMMANDS = frozenset(f"ansible.builtin.{name}" for name in ("command", "shell", "raw", "script"))
+
+# What happens on the controller, or only looks.
+_NOTHING = frozenset(
+    {
+        *(
+            f"ansible.builtin.{name}"
+            for name in (
+                "add_host", "assert", "debug", "fail", "gather_facts", "group_by", "import_role", "import_tasks",
+                "include_role", "include_tasks", "include_vars", "meta", "pause", "ping", "service_facts", "set_fact",
+                "setup", "slurp", "stat", "validate_argument_spec", "wait_for", "wait_for_connection",
+            )
+        ),
+        *(
+            f"bocage.fleet.{name}"
+            for name in (
+                "app_archive", "estate_plan", "estate_show", "listeners", "probe", "proof_table", "seal_check",
+                "seal_plan", "seal_write", "validate_estate",
+            )
+        ),
+        *(
+            f"community.crypto.{name}"
+            for name in ("openssl_csr_pipe", "x509_certificate_pipe")
+        ),
+    }
+)  # fmt: skip
+
+_RECORDERS: dict[str, Callable[[Arguments, Mapping[str, Any]], list[Item]]] = {
+    "ansible.builtin.apt": _packages,
+    "ansible.builtin.file": _path_of_file,
+    "ansible.builtin.copy": _copied,
+    "ansible.builtin.template": _copied,
+    "ansible.builtin.user": _account,
+    "ansible.builtin.systemd_service": _service,
+    "ansible.builtin.systemd": _service,
+    "bocage.fleet.config_files": _config_files,
+    "bocage.fleet.unit": _own_unit,
+    "bocage.fleet.link_resolver": _link_resolver,
+    "bocage.fleet.kernel_settings": _kernel_settings,
+    "bocage.fleet.mesh_key": _mesh_key,
+    "bocage.fleet.mesh_interface": _mesh_interface,
+    "bocage.fleet.nft_ruleset": _nft_ruleset,
+    "bocage.fleet.app_install": _app_install,
+    "community.crypto.openssl_privatekey": _made_file,
+    # a certificate that is looked at and found good is made by no task of that run, and is still needed
+    "community.crypto.x509_certificate_info": _made_file,
+    "community.crypto.x509_certificate": _made_file,
+}

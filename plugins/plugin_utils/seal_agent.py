@@ -1,0 +1,39 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Calls the agent that is installed on a host over the connection of a task: one remote command, no module."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
+
+AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
+
+
+class AgentSilent(BocageError):
+    """No answer that could be used; the message says why, in words that follow a colon."""
+
+
+def ask_agent(action: ActionBase, arguments: list[str], question: Mapping[str, Any]) -> dict[str, Any]:
+    """The agent's answer to a question on its standard input; raises AgentSilent where there is none."""
+    done = action._low_level_execute_command(
+        " ".join([AGENT, *arguments]), in_data=json.dumps(question).encode() + b"\n"
+    )
+    # 127: no such file. 2: argparse, of an agent that is older than the verb.
+    if done["rc"] in (2, 126, 127):
+        raise AgentSilent("no agent that knows seals is on the host yet")
+    if done["rc"] != 0:
+        words = (done["stderr"] or done["stdout"]).strip().splitlines() or ["no reason given"]
+        raise AgentSilent(words[-1])
+    try:
+        answer = json.loads(done["stdout"])
+    except ValueError as error:
+        raise AgentSilent(f"the answer of its agent is not JSON ({error})") from error
+    if not isinstance(answer, dict):
+        raise AgentSilent("the answer of its agent is not an object")
+    return answer
