@@ -74,8 +74,7 @@ def test_what_ran_is_signed_and_sent_once(make_action: Any, recordings: Recordin
     ((verb, question),) = agent.asked
     assert verb == "write" and list(question["seals"]) == ["mesh"]
     public = dsse.public_key_of(key_file.read_bytes())
-    statement = documents.verify_desired(question["seals"]["mesh"], public)
-    assert (statement.host, statement.host_id, statement.role) == ("gw1", HOST_ID, "mesh")
+    statement = documents.verify_desired(question["seals"]["mesh"], "gw1", HOST_ID, "mesh", public)
     assert statement.digest == desired.full_digest("a" * 64, {"kernel": "6.1"})
     assert statement.parts == {"variable mesh_mtu": "2" * 16, "file tasks/main.yml": "3" * 16}
     assert [item["name"] for item in statement.items] == ["/etc/x"]
