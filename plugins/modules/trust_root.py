@@ -7,13 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: trust_root
-short_description: Make and pin the estate's enrolment key
+short_description: Make and pin a key that the estate signs with
 version_added: 0.1.0
 description:
-  - Makes the Ed25519 key that enrolments are signed with, in a file that only its owner can read, and writes its
-    public half to C(enrolment.pub) in the trust folder, where everything that verifies finds it.
-  - A key that is pinned is never replaced by another. Whoever wants that has to move C(enrolment.pub) away by hand
-    and enrol all hosts anew.
+  - Makes the Ed25519 key that enrolments, or what is desired of hosts, are signed with, in a file that only its owner
+    can read, and writes its public half to C(enrolment.pub) or C(seal.pub) in the trust folder, where everything that
+    verifies finds it.
+  - A key that is pinned is never replaced by another. Whoever wants that has to move the public half away by hand. After
+    that, all hosts have to be enrolled anew, or sealed anew.
   - Runs beside the key, so it is delegated to the controller of the key holder.
 author:
   - The Bocage maintainers (@bocage-fleet)
@@ -32,7 +33,15 @@ options:
     description: Trust folder beside the inventory; made when it is missing.
     type: path
     required: true
-  enrolment_key_file:
+  purpose:
+    description:
+      - What the key signs.
+      - V(enrolment) says which public keys belong to which host.
+      - V(seal) says what was desired of a host when a role converged there.
+    type: str
+    choices: [enrolment, seal]
+    default: enrolment
+  key_file:
     description: File of the private key. It must not be in the inventory's folder, which is committed and shipped.
     type: path
     required: true
@@ -47,7 +56,15 @@ EXAMPLES = r"""
 - name: Pin the enrolment key of the estate
   bocage.fleet.trust_root:
     trust_directory: "{{ inventory_dir }}/trust"
-    enrolment_key_file: "~/.config/bocage/demo-enrolment.key"
+    key_file: "~/.config/bocage/demo/enrolment.key"
+  delegate_to: localhost
+  run_once: true
+
+- name: Pin the key of seals
+  bocage.fleet.trust_root:
+    purpose: seal
+    trust_directory: "{{ inventory_dir }}/trust"
+    key_file: "~/.config/bocage/demo/seal.key"
   delegate_to: localhost
   run_once: true
 """
@@ -80,12 +97,12 @@ except ImportError as error:
     MISSING_LIBRARY = error.name or str(error)
 
 
-def ensure_root(folder: Path, key_file: Path, check_mode: bool) -> dict:
-    pinned_file = folder / trust.KEY_FILE
+def ensure_root(folder: Path, purpose: str, key_file: Path, check_mode: bool) -> dict:
+    pinned_file = folder / f"{purpose}.pub"
     if key_file.resolve().is_relative_to(folder.resolve().parent):
         raise BadInput(f"The private key {key_file} would be in the inventory's folder; keep it elsewhere.")
     private = trust_writer.read_private_key(key_file)
-    pinned = trust.read_enrolment_key(folder) if pinned_file.exists() else None
+    pinned = trust.read_pinned_key(pinned_file) if pinned_file.exists() else None
     before, after = [], []
     if private is None and pinned is not None:
         raise BadInput(
@@ -128,7 +145,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "trust_directory": {"type": "path", "required": True},
-            "enrolment_key_file": {"type": "path", "required": True, "no_log": False},
+            "purpose": {"type": "str", "choices": ["enrolment", "seal"], "default": "enrolment"},
+            "key_file": {"type": "path", "required": True, "no_log": False},
         },
         supports_check_mode=True,
     )
@@ -136,12 +154,12 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib(MISSING_LIBRARY))
     options = module.params
     try:
-        folder, key_file = Path(options["trust_directory"]), Path(options["enrolment_key_file"])
-        module.exit_json(**ensure_root(folder, key_file, module.check_mode))
+        folder, key_file = Path(options["trust_directory"]), Path(options["key_file"])
+        module.exit_json(**ensure_root(folder, options["purpose"], key_file, module.check_mode))
     except BocageError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg=f"The enrolment key was not pinned: {error}.")
+        module.fail_json(msg=f"The {options['purpose']} key was not pinned: {error}.")
 
 
 if __name__ == "__main__":

@@ -46,11 +46,16 @@ class Trust:
 def read_enrolment_key(folder: Path) -> bytes:
     path = folder / KEY_FILE
     try:
-        return dsse.public_key_from_pem(atomic.read_bounded(path, 4096))
+        return read_pinned_key(path)
     except FileNotFoundError as error:
         raise BadInput(
             f"The estate's enrolment key {path} is missing; put the public key there that enrolments are signed with."
         ) from error
+
+
+def read_pinned_key(path: Path) -> bytes:
+    try:
+        return dsse.public_key_from_pem(atomic.read_bounded(path, 4096))
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
 

@@ -14,12 +14,12 @@ from bocage_core._common import dsse
 def options(tmp_path: Path) -> dict[str, str]:
     return {
         "trust_directory": str(tmp_path / "inventory/trust"),
-        "enrolment_key_file": str(tmp_path / "keys/enrolment.key"),
+        "key_file": str(tmp_path / "keys/enrolment.key"),
     }
 
 
 def test_four_calls(call_module: Any, options: dict[str, str]) -> None:
-    key, public = Path(options["enrolment_key_file"]), Path(options["trust_directory"], "enrolment.pub")
+    key, public = Path(options["key_file"]), Path(options["trust_directory"], "enrolment.pub")
     predicted = call_module(trust_root, check=True, **options)
     assert (predicted["changed"], predicted["key_id"]) == (True, None)
     assert not key.exists() and not public.exists()
@@ -35,7 +35,7 @@ def test_four_calls(call_module: Any, options: dict[str, str]) -> None:
 
 
 def test_the_public_half_of_a_key_that_was_brought_is_pinned(call_module: Any, options: dict[str, str]) -> None:
-    key = Path(options["enrolment_key_file"])
+    key = Path(options["key_file"])
     key.parent.mkdir()
     key.write_bytes(dsse.generate_private_key())
     key.chmod(0o644)
@@ -48,7 +48,7 @@ def test_a_pinned_key_is_not_replaced(call_module: Any, options: dict[str, str])
     call_module(trust_root, **options)
     public = Path(options["trust_directory"], "enrolment.pub")
     pinned = public.read_bytes()
-    key = Path(options["enrolment_key_file"])
+    key = Path(options["key_file"])
     key.write_bytes(dsse.generate_private_key())
     assert "pins another key" in call_module(trust_root, **options)["msg"]
     key.unlink()
@@ -58,16 +58,31 @@ def test_a_pinned_key_is_not_replaced(call_module: Any, options: dict[str, str])
 
 def test_the_private_key_stays_out_of_the_inventory(call_module: Any, options: dict[str, str]) -> None:
     inside = str(Path(options["trust_directory"]).parent / "keys/enrolment.key")
-    result = call_module(trust_root, **{**options, "enrolment_key_file": inside})
+    result = call_module(trust_root, **{**options, "key_file": inside})
     assert result["failed"] and "keep it elsewhere" in result["msg"]
 
 
 def test_a_key_of_another_kind_is_named_without_its_bytes(call_module: Any, options: dict[str, str]) -> None:
-    key = Path(options["enrolment_key_file"])
+    key = Path(options["key_file"])
     key.parent.mkdir()
     key.write_text("-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n")
     message = call_module(trust_root, **options)["msg"]
     assert str(key) in message and "c2VjcmV0" not in message
+
+
+def test_the_key_of_seals_is_another_and_beside_it(call_module: Any, options: dict[str, str]) -> None:
+    call_module(trust_root, **options)
+    first = Path(options["trust_directory"], "enrolment.pub").read_bytes()
+    key = Path(options["key_file"]).with_name("seal.key")
+    seal = {**options, "purpose": "seal", "key_file": str(key)}
+    done = call_module(trust_root, **seal)
+    public = Path(options["trust_directory"], "seal.pub")
+    assert done["path"] == str(public) and stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert dsse.public_key_from_pem(public.read_bytes()) == dsse.public_key_of(key.read_bytes())
+    assert Path(options["trust_directory"], "enrolment.pub").read_bytes() == first != public.read_bytes()
+    assert not call_module(trust_root, **seal)["changed"]
+    key.unlink()
+    assert "bring the key from its holder" in call_module(trust_root, **seal)["msg"]
 
 
 def test_a_missing_library_is_named(call_module: Any, options: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
