@@ -6,25 +6,47 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Callable
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 
 
+# Waits for the end of a program: exit status, output and errors.
+Finish = Callable[[], tuple[int, str, str]]
+# Begins a program and goes on.
+Start = Callable[[list[str]], Finish]
+
+_SECONDS = 30
+
+
 def run(command: list[str]) -> tuple[int, str, str]:
     """Exit status, output and errors of a program; one that is absent or hangs has failed, with a reason."""
+    return start(command)()
+
+
+def start(command: list[str]) -> Finish:
+    """Begin a program, so that others can begin while it works; call what is returned for its answer."""
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
-            capture_output=True,
-            timeout=30,
-            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env={"LC_ALL": "C", "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")},
         )
     except FileNotFoundError:
-        return 127, "", f"{command[0]} is not installed"
-    except subprocess.TimeoutExpired:
-        return 124, "", f"{command[0]} did not answer in 30 seconds"
-    return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+        return lambda: (127, "", f"{command[0]} is not installed")
+
+    def finish() -> tuple[int, str, str]:
+        try:
+            output, error = process.communicate(timeout=_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return 124, "", f"{command[0]} did not answer in {_SECONDS} seconds"
+        return process.returncode, output.decode("utf-8", "replace"), error.decode("utf-8", "replace")
+
+    return finish
 
 
 def sentence(text: str) -> str:

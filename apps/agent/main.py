@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`bocage-agent report [--print]` and `bocage-agent status`."""
+"""`bocage-agent report [--print]`, `bocage-agent status` and `bocage-agent seals check|write|verify`.
+
+Loading is most of the time of a short call, so that each verb loads what it needs and no more.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bocage_core._common import atomic, timestamps
-from bocage_core._common.errors import BocageError
+from bocage_core._common import atomic, canonical, timestamps
+from bocage_core._common.errors import BadInput, BocageError
 
-from . import chain
-from .make_report import COUNTER_FILE, draft, read_enrolment, spool_report
 from .settings import DEFAULT_PATH, Settings, read_settings
-from .spool import Spool
 
 STATUS_FILE = "status.json"
+MAX_REQUEST_BYTES = 16 * 1024 * 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,14 +29,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = verbs.add_parser("report", help="make a report and deliver it with all that waits")
     report.add_argument("--print", action="store_true", help="only print what would be reported")
     status = verbs.add_parser("status", help="show what was delivered and what waits")
-    for verb in (report, status):
+    seals = verbs.add_parser("seals", help="check, write or show the seals of this host")
+    deeds = seals.add_subparsers(dest="deed", required=True)
+    check = deeds.add_parser("check", help="answer the request of a controller on the standard input")
+    write = deeds.add_parser("write", help="seal what a controller signed, from the standard input")
+    verify = deeds.add_parser("verify", help="show all seals; fails where one is not intact")
+    verify.add_argument("--json", action="store_true", help="as JSON")
+    for verb in (report, status, check, write, verify):
         verb.add_argument("--config", type=Path, default=argparse.SUPPRESS, help="the settings file")
     options = parser.parse_args(arguments)
     try:
         settings = read_settings(options.config)
         if options.verb == "status":
             _show(_status(settings))
+        elif options.verb == "seals":
+            return _seals(settings, options)
         elif options.print:
+            from . import chain
+            from .identity import read_enrolment
+            from .make_report import COUNTER_FILE, draft
+
             enrolment = read_enrolment(settings)
             place = chain.read(settings.state_directory / COUNTER_FILE).next_in(enrolment.generation)
             _show(json.loads(draft(settings, enrolment, place).to_payload()))
@@ -50,6 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _report(settings: Settings) -> None:
     """Spool first, then deliver: whatever happens to the network, the report exists."""
+    from . import chain
+    from .make_report import spool_report
+    from .spool import Spool
+
     settings.state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     spool = Spool(settings.state_directory / "spool")
     with chain.locked(settings.state_directory / "lock"):
@@ -70,7 +87,35 @@ def _report(settings: Settings) -> None:
     _log(f"Report {report.counter} was made, {delivery.delivered} were delivered, {waiting} are spooled.")
 
 
+def _seals(settings: Settings, options: argparse.Namespace) -> int:
+    if options.deed == "verify":
+        from .seal_table import lines
+        from .seals import MOST_IN_A_CHECK, section
+
+        found = section(settings, sandboxed=False, most=MOST_IN_A_CHECK)
+        print(json.dumps(found, indent=2, sort_keys=True) if options.json else "\n".join(lines(found)))
+        return 0 if all(seal["status"] == "intact" for seal in found.values()) else 1
+    if options.deed == "write":
+        from .seal_writing import write as answer
+    else:
+        from .seals import check as answer
+    print(json.dumps(answer(settings, _request()), sort_keys=True))
+    return 0
+
+
+def _request() -> Any:
+    raw = sys.stdin.buffer.read(MAX_REQUEST_BYTES + 1)
+    if len(raw) > MAX_REQUEST_BYTES:
+        raise BadInput(f"The request has more than {MAX_REQUEST_BYTES} bytes.")
+    return canonical.loads(raw, "the request")
+
+
 def _status(settings: Settings) -> dict[str, Any]:
+    from . import chain
+    from .identity import read_enrolment
+    from .make_report import COUNTER_FILE
+    from .spool import Spool
+
     enrolment = read_enrolment(settings)
     place = chain.read(settings.state_directory / COUNTER_FILE)
     status = _read_status(settings)

@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from bocage_core._common import atomic, canonical, dsse, timestamps
+from bocage_core._common import canonical, dsse, timestamps
 from bocage_core._common.errors import BocageError
-from bocage_core._state import enrolment as enrolments
 from bocage_core._state import report as reports
 from bocage_core._state.enrolment import Enrolment
 from bocage_core._state.report import MAX_REPORT_BYTES, Report
@@ -21,21 +19,12 @@ from .collect_gateway import collect_gateway
 from .collect_mesh import collect_mesh
 from .collect_system import boot_id, collect_system
 from .commands import run
+from .identity import read_enrolment, read_private_key
 from .settings import Settings
 from .spool import Spool
 
 Log = Callable[[str], None]
 COUNTER_FILE = "counter.json"
-
-
-def read_enrolment(settings: Settings) -> Enrolment:
-    """Who this host is. Its own file is believed as it stands; the registry and the inventory verify it."""
-    path = settings.enrolment_file
-    try:
-        envelope = dsse.load(atomic.read_bounded(path, enrolments.MAX_ENROLMENT_BYTES), f"the file {path}")
-        return Enrolment.from_payload(dsse.unverified_payload(envelope, f"the file {path}"), f"the file {path}")
-    except FileNotFoundError as error:
-        raise BocageError(f"This host is not enrolled: {path} is missing; run the playbook enrol for it.") from error
 
 
 def collect(settings: Settings, enrolment: Enrolment) -> dict[str, Any]:
@@ -46,7 +35,17 @@ def collect(settings: Settings, enrolment: Enrolment) -> dict[str, Any]:
         sections["gateway"] = collect_gateway(
             run, settings.lan_interface, settings.mesh_interface, settings.nftables_directory
         )
+    sections["seals"] = collect_seals(settings)
     return sections
+
+
+def collect_seals(settings: Settings) -> dict[str, Any]:
+    """The section `seals`; what it needs is loaded only where there are seals."""
+    if not any(settings.seals_directory.glob("*.json")):
+        return {}
+    from .seals import section
+
+    return section(settings)
 
 
 def draft(settings: Settings, enrolment: Enrolment, place: chain.Chain) -> Report:
@@ -69,7 +68,7 @@ def spool_report(settings: Settings, spool: Spool, log: Log) -> Report:
     place = last.next_in(enrolment.generation)
     if last.generation not in (0, place.generation) and (dropped := spool.drop_all()):
         log(f"The host was enrolled anew: {len(dropped)} spooled reports of the last generation were dropped.")
-    report, envelope = sign_fitting(draft(settings, enrolment, place), _private_key(settings.key_file))
+    report, envelope = sign_fitting(draft(settings, enrolment, place), read_private_key(settings.key_file))
     chain.write(counter_file, replace(place, previous=report.digest))
     spool.add(report.counter, envelope)
     if dropped := spool.drop_oldest():
@@ -78,7 +77,10 @@ def spool_report(settings: Settings, spool: Spool, log: Log) -> Report:
 
 
 def sign_fitting(report: Report, private_key_pem: bytes) -> tuple[Report, bytes]:
-    """Sign; where the peers of a large hub would not fit, fewer are listed and all are still counted."""
+    """Sign; where the peers of a large hub would not fit, fewer are listed and all are still counted.
+
+    Then all findings on a seal but the first go.
+    """
     while True:
         payload = report.to_payload()
         # Nothing is signed that a reader would refuse for its form: better to fail here with a reason.
@@ -86,15 +88,19 @@ def sign_fitting(report: Report, private_key_pem: bytes) -> tuple[Report, bytes]
         envelope = json.dumps(dsse.sign(payload, reports.PAYLOAD_TYPE, private_key_pem)).encode()
         if len(envelope) <= MAX_REPORT_BYTES:
             return replace(checked, digest=canonical.digest(payload)), envelope
-        mesh = report.sections.get("mesh")
-        if not mesh or not mesh["peers"]:
+        shorter = _shorter(report.sections)
+        if shorter is None:
             raise BocageError(f"The report has {len(envelope)} bytes, more than the {MAX_REPORT_BYTES} accepted.")
-        shorter = {**mesh, "peers": mesh["peers"][: len(mesh["peers"]) * 3 // 4]}
-        report = replace(report, sections={**report.sections, "mesh": shorter})
+        report = replace(report, sections=shorter)
 
 
-def _private_key(path: Path) -> bytes:
-    try:
-        return atomic.read_bounded(path, 4096)
-    except OSError as error:
-        raise BocageError(f"The report key {path} cannot be read: {error.strerror}; run the playbook enrol.") from error
+def _shorter(sections: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Sections that say a little less, or None where there is nothing left to leave out."""
+    mesh = sections.get("mesh")
+    if mesh and mesh["peers"]:
+        return {**sections, "mesh": {**mesh, "peers": mesh["peers"][: len(mesh["peers"]) * 3 // 4]}}
+    seals = sections.get("seals") or {}
+    if any(len(seal["findings"]) > 1 for seal in seals.values()):
+        fewer = {role: {**seal, "findings": seal["findings"][:1]} for role, seal in seals.items()}
+        return {**sections, "seals": fewer}
+    return None

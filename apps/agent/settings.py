@@ -18,7 +18,15 @@ _INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _PATH = re.compile(r"/[^\x00]*")
 _REQUIRED = frozenset({"registry_url", "ca_file", "key_file", "enrolment_file", "state_directory", "mesh_interface"})
 _OPTIONAL = frozenset(
-    {"registry_address", "gateway", "request_timeout_seconds", "mesh_directory", "nftables_directory"}
+    {
+        "registry_address",
+        "gateway",
+        "request_timeout_seconds",
+        "mesh_directory",
+        "nftables_directory",
+        "seals_directory",
+        "seal_public_key_file",
+    }
 )
 _GATEWAY = frozenset({"lan_interface"})
 _NONE: frozenset[str] = frozenset()
@@ -39,6 +47,9 @@ class Settings:
     """The LAN side of a gateway; None on every other host."""
     nftables_directory: Path
     request_timeout_seconds: int
+    seals_directory: Path
+    seal_public_key_file: Path
+    """The public half of the key that the controller signs seals with."""
 
 
 def read_settings(path: Path) -> Settings:
@@ -64,6 +75,10 @@ def read_settings(path: Path) -> Settings:
             ),
             request_timeout_seconds=fields.integer(
                 {"request_timeout_seconds": 15, **document}, "request_timeout_seconds", what, 1, 300
+            ),
+            seals_directory=_path({"seals_directory": "/var/lib/bocage/seals", **document}, "seals_directory", what),
+            seal_public_key_file=_path(
+                {"seal_public_key_file": "/etc/bocage/seal.pub", **document}, "seal_public_key_file", what
             ),
         )
     except OSError as error:

@@ -33,7 +33,7 @@ PROBES = {
     "sysctl": re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+){1,15}"),
 }
 _PATH = re.compile(r"/[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]{0,1023}")
-_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,127}")
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,127}(:[a-z0-9-]{2,32})?")
 _UNIT = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9:_.@\\-]{{0,240}}\.({'|'.join(UNIT_TYPES)})")
 _ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?")
 _HEAD = frozenset({"kind", "name"})

@@ -11,13 +11,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .._common import fields
+from .._common import fields, timestamps
 
 MAX_PEERS = 200
+MAX_SEAL_FINDINGS = 5
+SEAL_STATES = ("intact", "broken", "changed", "stale", "missing", "refused")
 _SECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _PREFIX = re.compile(r"[0-9a-f.:]{2,45}/[0-9]{1,3}")
 _ENDPOINT = re.compile(r"(\[[0-9a-f:.]{2,45}(%[A-Za-z0-9_.-]{1,15})?\]|[0-9.]{7,15}):[0-9]{1,5}")
+_ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_FACT = re.compile(r"[a-z][a-z0-9_]{0,31}(:[A-Za-z0-9_.-]{1,64})?")
 _MAX_COUNT = 2**64 - 1
 
 
@@ -79,4 +83,33 @@ def _check_gateway(section: dict[str, Any], what: str) -> None:
     fields.texts(section, "drift", what)
 
 
-_CHECKS = {"system": _check_system, "mesh": _check_mesh, "gateway": _check_gateway}
+def _check_seals(section: dict[str, Any], what: str) -> None:
+    for role, seal in section.items():
+        if not _ROLE.fullmatch(role):
+            raise fields.malformed(what, "has a seal of something that is no role")
+        _check_seal(fields.record(seal, f"a seal in {what}"), f"a seal in {what}")
+
+
+def _check_seal(seal: dict[str, Any], what: str) -> None:
+    if seal.get("status") not in SEAL_STATES:
+        raise fields.malformed(what, "has an unknown status")
+    # A seal that was refused says nothing that counts; the reason is then in findings.
+    for name in ("digest", "base"):
+        if seal.get(name) is not None:
+            fields.text(seal, name, what, fields.SHA256)
+    if seal.get("counter") is not None:
+        fields.integer(seal, "counter", what)
+    if seal.get("sealed_at") is not None:
+        timestamps.parse(seal["sealed_at"], f"sealed_at of {what}")
+    facts = fields.record(seal.get("facts"), f"the list of facts in {what}")
+    for name, fact in facts.items():
+        if not _FACT.fullmatch(name):
+            raise fields.malformed(what, "has a fact of an unusable name")
+        if isinstance(fact, list):
+            fields.texts(facts, name, what)
+        else:
+            fields.text(facts, name, what)
+    fields.texts(seal, "findings", what, most=MAX_SEAL_FINDINGS)
+
+
+_CHECKS = {"system": _check_system, "mesh": _check_mesh, "gateway": _check_gateway, "seals": _check_seals}

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a seal observes of the live kernel and of the resolver.
+
+`wg show INTERFACE dump` is never used: it prints the private key. What changes by itself is left out: endpoints,
+handshakes and counters of peers, addresses and routes that the network hands out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from bocage_core._common import canonical
+from bocage_core._common.errors import BocageError
+from bocage_core._seals.items import probe_of
+
+from .commands import Finish, Start
+from .observe_files import Observed
+
+# Aspects of a thing by name, or None where it does not exist.
+State = dict[str, Any] | None
+
+# the last one: no WireGuard at all in this kernel
+_NOT_THERE = (
+    "No such device",
+    "does not exist",
+    "No such file or directory",
+    "Cannot find device",
+    "Protocol not supported",
+)
+# What the kernel or the network makes by themselves.
+_FOREIGN_ROUTES = ("kernel", "ra", "redirect", "dhcp")
+
+
+class Probes:
+    """Begins all programs at once, and waits for each when its answer is needed."""
+
+    def __init__(self, start: Start, root: str, names: Iterable[str]) -> None:
+        self._root = root
+        self._begun: dict[str, list[Finish]] = {}
+        for name in sorted(set(names)):
+            probe, argument = probe_of(name)
+            self._begun[name] = [start(command) for command in _COMMANDS[probe](argument)]
+
+    def probe(self, name: str) -> Observed:
+        """The digest of the state and of each of its aspects; null where the thing does not exist."""
+        probe, argument = probe_of(name)
+        try:
+            parsed = probe in _PARSERS
+            state = _PARSERS[probe](*_answers(self._begun[name])) if parsed else _sysctl(self._root, argument)
+        except _Absent:
+            state = None
+        except (BocageError, OSError, ValueError, KeyError, TypeError) as error:
+            return {"error": f"the probe {name} cannot be read: {' '.join(str(error).split())[:120]}."}
+        if state is None:
+            return {"digest": None, "aspects": {}}
+        aspects = {name: hashlib.sha256(canonical.dumps(value)).hexdigest()[:16] for name, value in state.items()}
+        return {"digest": hashlib.sha256(canonical.dumps(state)).hexdigest(), "aspects": aspects}
+
+
+class _Absent(Exception):
+    """The thing that is probed does not exist."""
+
+
+def _answers(begun: list[Finish]) -> list[str]:
+    # all are waited for, also where the first one failed
+    answers = [finish() for finish in begun]
+    for status, _output, error in answers:
+        if status != 0:
+            if any(word in error for word in _NOT_THERE):
+                raise _Absent
+            raise BocageError(error.strip() or f"a program ended with the status {status}")
+    return [output for _status, output, _error in answers]
+
+
+def _wireguard_commands(interface: str) -> list[list[str]]:
+    return [["wg", "show", interface]]
+
+
+def _wireguard(output: str) -> State:
+    """From what `wg show` prints for people, where keys are hidden; peers come in the order of handshakes."""
+    head: dict[str, str] = {}
+    peers: list[dict[str, str]] = []
+    for line in map(str.strip, output.splitlines()):
+        name, _colon, value = (part.strip() for part in line.partition(":"))
+        if name == "peer":
+            peers.append({"public key": value})
+        elif peers:
+            peers[-1][name] = value
+        elif name:
+            head[name] = value
+    return {
+        "key": head.get("public key", ""),
+        "port": head.get("listening port", ""),
+        "mark": head.get("fwmark", ""),
+        "peers": sorted(
+            [
+                peer["public key"],
+                sorted(peer.get("allowed ips", "").replace(",", " ").split()),
+                peer.get("persistent keepalive", ""),
+                peer.get("preshared key", ""),
+            ]
+            for peer in peers
+        ),
+    }
+
+
+def _link_commands(interface: str) -> list[list[str]]:
+    routes = [["ip", "-json", family, "route", "show", "table", "all", "dev", interface] for family in ("-4", "-6")]
+    return [["ip", "-json", "address", "show", "dev", interface], *routes]
+
+
+def _link(addresses: str, routes4: str, routes6: str) -> State:
+    link = next((one for one in json.loads(addresses or "[]") if "ifname" in one), None)
+    if link is None:
+        return None
+    own = [
+        f"{one['local']}/{one['prefixlen']}"
+        for one in link.get("addr_info", [])
+        if one.get("scope") == "global" and not one.get("dynamic") and not one.get("temporary")
+    ]
+    routes = [
+        [str(route.get(name, "")) for name in ("dst", "gateway", "prefsrc", "metric", "table", "type")]
+        for output in (routes4, routes6)
+        for route in json.loads(output or "[]")
+        if route.get("protocol") not in _FOREIGN_ROUTES and route.get("type") not in ("multicast", "local", "anycast")
+    ]
+    return {
+        "addresses": sorted(own),
+        "mtu": int(link["mtu"]),
+        "state": "UP" in link.get("flags", []),
+        "routes": sorted(routes),
+    }
+
+
+def _nftables_commands(argument: str) -> list[list[str]]:
+    return [["nft", "--stateless", "list", "table", *argument.split(" ", 1)]]
+
+
+def _nftables(output: str) -> State:
+    return {"rules": output}
+
+
+def _resolver_commands(interface: str) -> list[list[str]]:
+    return [["resolvectl", "dns", interface], ["resolvectl", "domain", interface]]
+
+
+def _resolver(servers: str, domains: str) -> State:
+    # "Link 5 (bocage0): fd00::1"; the number is another one after each start
+    return {"servers": _after_link(servers), "domains": sorted(_after_link(domains))}
+
+
+def _after_link(output: str) -> list[str]:
+    return re.sub(r"^Link \d+ \([^)]*\):", "", output.strip()).split()
+
+
+def _sysctl(root: str, key: str) -> State:
+    swapped = key.translate(str.maketrans("./", "/."))
+    try:
+        return {"value": " ".join(Path(f"{root}/proc/sys/{swapped}").read_text(errors="replace").split())}
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+_COMMANDS: dict[str, Callable[[str], list[list[str]]]] = {
+    "wireguard": _wireguard_commands,
+    "link": _link_commands,
+    "nftables": _nftables_commands,
+    "resolver": _resolver_commands,
+    "sysctl": lambda _key: [],
+}
+_PARSERS: dict[str, Callable[..., State]] = {
+    "wireguard": _wireguard,
+    "link": _link,
+    "nftables": _nftables,
+    "resolver": _resolver,
+}
