@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
+from functools import cache
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 
@@ -47,6 +48,19 @@ def start(command: list[str]) -> Finish:
         return process.returncode, output.decode("utf-8", "replace"), error.decode("utf-8", "replace")
 
     return finish
+
+
+def shared(begin: Start) -> Start:
+    """Begins each program once, however many ask for it; all of them get the same answer."""
+    begun: dict[tuple[str, ...], Finish] = {}
+
+    def begin_once(command: list[str]) -> Finish:
+        words = tuple(command)
+        if words not in begun:
+            begun[words] = cache(begin(command))
+        return begun[words]
+
+    return begin_once
 
 
 def sentence(text: str) -> str:

@@ -25,12 +25,13 @@ MAX_REQUEST_BYTES = 16 * 1024 * 1024
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bocage-agent", description="Reports the state of this host to its estate.")
     parser.add_argument("--config", type=Path, default=DEFAULT_PATH, help="the settings file")
-    verbs = parser.add_subparsers(dest="verb", required=True)
+    # with prog given, no help is formatted to find it out
+    verbs = parser.add_subparsers(dest="verb", required=True, prog="bocage-agent")
     report = verbs.add_parser("report", help="make a report and deliver it with all that waits")
     report.add_argument("--print", action="store_true", help="only print what would be reported")
     status = verbs.add_parser("status", help="show what was delivered and what waits")
     seals = verbs.add_parser("seals", help="check, write or show the seals of this host")
-    deeds = seals.add_subparsers(dest="deed", required=True)
+    deeds = seals.add_subparsers(dest="deed", required=True, prog="bocage-agent seals")
     check = deeds.add_parser("check", help="answer the request of a controller on the standard input")
     write = deeds.add_parser("write", help="seal what a controller signed, from the standard input")
     verify = deeds.add_parser("verify", help="show all seals; fails where one is not intact")

@@ -13,7 +13,7 @@ import hmac
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,13 +122,19 @@ class Files:
                     yield entry
 
 
-def entry_line(name: bytes, path: bytes) -> bytes | None:
-    """One file as packages and folders know it: no content, but all that changes with it. None for a folder."""
-    try:
-        found = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return name
-    return None if stat.S_ISDIR(found.st_mode) else _line(name, path, found)
+def entry_lines(root: bytes, names: Iterable[bytes]) -> list[bytes]:
+    """Files as packages know them: no content, but all that changes with it. Folders are left out."""
+    lines = []
+    for name in names:
+        path = root + name
+        try:
+            found = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            lines.append(name)
+            continue
+        if not stat.S_ISDIR(found.st_mode):
+            lines.append(_line(name, path, found))
+    return lines
 
 
 def _line(name: bytes, path: bytes, found: os.stat_result) -> bytes:

@@ -11,10 +11,10 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from itertools import zip_longest
 from typing import Any
 
-from .observe_files import ABSENT, Observed, entry_line
+from .observe_files import ABSENT, Observed, entry_lines
 
 _ADMIN = "/var/lib/dpkg"
 _NAME = re.compile(rb"[a-z0-9][a-z0-9+.-]*")
@@ -26,6 +26,7 @@ class Packages:
 
     def __init__(self, root: str) -> None:
         self._root = root
+        self._bytes_root = os.fsencode(root)
         self._found: dict[str, Observed] = {}
         self._stanzas: dict[bytes, bytes] | None = None
         self._provided: dict[bytes, list[bytes]] | None = None
@@ -70,40 +71,38 @@ class Packages:
             left = state in (b"config-files", b"not-installed")
             return ABSENT if left else {"state": state.decode("utf-8", "replace")}
         configuration = set(_conffiles(stanza))
-        lines = [
-            line
-            for path in self._files(name)
-            if path not in configuration and (line := entry_line(path, self._path(path))) is not None
-        ]
+        lines = entry_lines(self._bytes_root, (path for path in self._files(name) if path not in configuration))
         return {
             "state": "present",
             "version": _field(stanza, b"Version").decode("utf-8", "replace"),
             "files": hashlib.sha256(b"\n".join(lines)).hexdigest(),
             "conffiles": {
-                os.fsdecode(path): hashlib.sha256(entry_line(path, self._path(path)) or b"").hexdigest()
+                os.fsdecode(path): hashlib.sha256(b"".join(entry_lines(self._bytes_root, [path]))).hexdigest()
                 for path in sorted(configuration)
             },
         }
 
-    def _files(self, name: bytes) -> Iterator[bytes]:
+    def _files(self, name: bytes) -> list[bytes]:
         """The paths that dpkg lists, without folders as far as the list itself tells."""
-        short = name.partition(b":")[0]
-        for file_name in (name, short, b"%b:%b" % (short, _field(self._known()[name], b"Architecture"))):
+        stanza, short = self._known()[name], name.partition(b":")[0]
+        full = b"%b:%b" % (short, _field(stanza, b"Architecture"))
+        for file_name in (full, short) if b"\nMulti-Arch: same\n" in stanza else (short, full):
             try:
                 listed = self._table(f"info/{file_name.decode()}.list").split(b"\n")
                 break
             except FileNotFoundError:
                 continue
         else:
-            return
+            return []
+        # a folder is followed by what is in it
+        files = [path for path, after in zip_longest(listed, listed[1:], fillvalue=b"")
+                 if path and not after.startswith(path + b"/")]  # fmt: skip
         moved = self._diversions()
-        last = len(listed) - 1
-        for place, path in enumerate(listed):
-            # a folder is followed by what is in it
-            if not path or (place < last and listed[place + 1].startswith(path + b"/")):
-                continue
-            target, owner = moved.get(path, (path, short))
-            yield path if owner == short else target
+        if not moved.keys().isdisjoint(files):
+            for place, path in enumerate(files):
+                target, owner = moved.get(path, (path, short))
+                files[place] = path if owner == short else target
+        return files
 
     def _needs(self, name: bytes) -> Iterator[bytes]:
         stanza = self._known().get(name, b"")
@@ -153,10 +152,9 @@ class Packages:
         return self._moved
 
     def _table(self, name: str) -> bytes:
-        return Path(f"{self._root}{_ADMIN}/{name}").read_bytes()
-
-    def _path(self, path: bytes) -> bytes:
-        return os.fsencode(self._root) + path
+        # hundreds of them: a Path for each costs more than reading it
+        with open(f"{self._root}{_ADMIN}/{name}", "rb", buffering=0) as stream:  # noqa: PTH123
+            return stream.read()
 
 
 def _field(stanza: bytes, name: bytes) -> bytes:

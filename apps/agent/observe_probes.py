@@ -33,6 +33,7 @@ _NOT_THERE = (
     "Protocol not supported",
 )
 # What the kernel or the network makes by themselves.
+_ROUTE = ("dst", "gateway", "prefsrc", "metric", "table", "type")
 _FOREIGN_ROUTES = ("kernel", "ra", "redirect", "dhcp")
 
 
@@ -50,8 +51,9 @@ class Probes:
         """The digest of the state and of each of its aspects; null where the thing does not exist."""
         probe, argument = probe_of(name)
         try:
-            parsed = probe in _PARSERS
-            state = _PARSERS[probe](*_answers(self._begun[name])) if parsed else _sysctl(self._root, argument)
+            parse = _PARSERS.get(probe)
+            outputs = _outputs(self._begun[name])
+            state = _sysctl(self._root, argument) if parse is None else parse(argument, *outputs)
         except _Absent:
             state = None
         except (BocageError, OSError, ValueError, KeyError, TypeError) as error:
@@ -66,7 +68,7 @@ class _Absent(Exception):
     """The thing that is probed does not exist."""
 
 
-def _answers(begun: list[Finish]) -> list[str]:
+def _outputs(begun: list[Finish]) -> list[str]:
     # all are waited for, also where the first one failed
     answers = [finish() for finish in begun]
     for status, _output, error in answers:
@@ -81,7 +83,7 @@ def _wireguard_commands(interface: str) -> list[list[str]]:
     return [["wg", "show", interface]]
 
 
-def _wireguard(output: str) -> State:
+def _wireguard(_interface: str, output: str) -> State:
     """From what `wg show` prints for people, where keys are hidden; peers come in the order of handshakes."""
     head: dict[str, str] = {}
     peers: list[dict[str, str]] = []
@@ -109,13 +111,13 @@ def _wireguard(output: str) -> State:
     }
 
 
-def _link_commands(interface: str) -> list[list[str]]:
-    routes = [["ip", "-json", family, "route", "show", "table", "all", "dev", interface] for family in ("-4", "-6")]
-    return [["ip", "-json", "address", "show", "dev", interface], *routes]
+def _link_commands(_interface: str) -> list[list[str]]:
+    # of all links at once, and so once for all probes and facts
+    return [["ip", "-json", "address", "show"], ["ip", "-json", "route", "show", "table", "all"]]
 
 
-def _link(addresses: str, routes4: str, routes6: str) -> State:
-    link = next((one for one in json.loads(addresses or "[]") if "ifname" in one), None)
+def _link(interface: str, addresses: str, routes: str) -> State:
+    link = next((one for one in json.loads(addresses or "[]") if one.get("ifname") == interface), None)
     if link is None:
         return None
     own = [
@@ -123,17 +125,19 @@ def _link(addresses: str, routes4: str, routes6: str) -> State:
         for one in link.get("addr_info", [])
         if one.get("scope") == "global" and not one.get("dynamic") and not one.get("temporary")
     ]
-    routes = [
-        [str(route.get(name, "")) for name in ("dst", "gateway", "prefsrc", "metric", "table", "type")]
-        for output in (routes4, routes6)
-        for route in json.loads(output or "[]")
-        if route.get("protocol") not in _FOREIGN_ROUTES and route.get("type") not in ("multicast", "local", "anycast")
+    own_routes = [
+        # only routes of IPv6 have a preference
+        ["6" if "pref" in route else "4", *(str(route.get(name, "")) for name in _ROUTE)]
+        for route in json.loads(routes or "[]")
+        if route.get("dev") == interface
+        and route.get("protocol") not in _FOREIGN_ROUTES
+        and route.get("type") not in ("multicast", "local", "anycast")
     ]
     return {
         "addresses": sorted(own),
         "mtu": int(link["mtu"]),
         "state": "UP" in link.get("flags", []),
-        "routes": sorted(routes),
+        "routes": sorted(own_routes),
     }
 
 
@@ -141,7 +145,7 @@ def _nftables_commands(argument: str) -> list[list[str]]:
     return [["nft", "--stateless", "list", "table", *argument.split(" ", 1)]]
 
 
-def _nftables(output: str) -> State:
+def _nftables(_argument: str, output: str) -> State:
     return {"rules": output}
 
 
@@ -149,7 +153,7 @@ def _resolver_commands(interface: str) -> list[list[str]]:
     return [["resolvectl", "dns", interface], ["resolvectl", "domain", interface]]
 
 
-def _resolver(servers: str, domains: str) -> State:
+def _resolver(_interface: str, servers: str, domains: str) -> State:
     # "Link 5 (bocage0): fd00::1"; the number is another one after each start
     return {"servers": _after_link(servers), "domains": sorted(_after_link(domains))}
 

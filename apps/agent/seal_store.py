@@ -8,7 +8,7 @@ counter and so counts for nothing: at worst a role runs once more than it had to
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -76,7 +76,7 @@ class SealStore:
         """The key, made where there is none; the caller holds the lock."""
         key = self.key()
         if key is None:
-            key = secrets.token_bytes(_KEY_BYTES)
+            key = os.urandom(_KEY_BYTES)
             # first the counters: a key without them stands for counters that were lost
             if not (self.directory / KEY_FILE).exists() and not (self.directory / COUNTERS_FILE).exists():
                 self._write_counters({})

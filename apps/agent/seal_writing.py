@@ -37,7 +37,7 @@ class _Contradicted(BocageError):
 
 def write(settings: Settings, document: Any, machine: Machine | None = None) -> dict[str, Any]:
     """Seal what the controller signed, role by role, where it is true; `document` is the request."""
-    machine = machine or Machine()
+    machine = machine or Machine.real()
     request = fields.record(document, "the request")
     fields.only(request, _REQUEST, _NONE, "the request")
     envelopes = fields.record(request["seals"], "seals in the request")

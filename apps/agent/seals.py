@@ -23,7 +23,7 @@ from bocage_core._seals.documents import Seal
 from bocage_core._seals.items import Item
 
 from . import compare
-from .commands import Start, run, sentence, start
+from .commands import Start, sentence, shared, start
 from .identity import read_enrolment, read_private_key
 from .observe import Observer
 from .seal_store import SealStore
@@ -66,14 +66,15 @@ class Host:
 class Machine:
     """Where things are looked at: the real host, or what a test puts in its place."""
 
-    start: Start = start
+    start: Start
     root: str = ""
 
-    def facts(self, names: Iterable[str]) -> dict[str, Any]:
-        def call(command: list[str]) -> tuple[int, str, str]:
-            return self.start(command)()
+    @classmethod
+    def real(cls) -> Machine:
+        return cls(shared(start))
 
-        return host_facts.gather(names, run if self.start is start else call, Path(self.root or "/"))
+    def facts(self, names: Iterable[str]) -> dict[str, Any]:
+        return host_facts.gather(names, lambda command: self.start(command)(), Path(self.root or "/"))
 
 
 @dataclass
@@ -91,7 +92,7 @@ class Verdict:
 
 def check(settings: Settings, document: Any, machine: Machine | None = None) -> dict[str, Any]:
     """What the controller asks at the beginning of a run; `document` is its request."""
-    machine = machine or Machine()
+    machine = machine or Machine.real()
     what = "the request"
     request = fields.record(document, what)
     fields.only(request, _CHECK, _CHECK_OPTIONS, what)
@@ -128,7 +129,9 @@ def section(
         return {}
     hidden = _HIDDEN_FROM_REPORTS if sandboxed else ()
     try:
-        verdicts, _facts = _judge(store, Host.read(settings), machine or Machine(), dict.fromkeys(roles), hidden=hidden)
+        verdicts, _facts = _judge(
+            store, Host.read(settings), machine or Machine.real(), dict.fromkeys(roles), hidden=hidden
+        )
     except (BocageError, OSError) as error:
         verdicts = {role: Verdict("refused", None, [str(error)]) for role in roles}
     return {role: _told(verdict, most) for role, verdict in verdicts.items()}
@@ -147,16 +150,17 @@ def _judge(
     verdicts = read_verdicts(store, host, {*store.roles(), *expected})
     readable = {role: verdict.seal for role, verdict in verdicts.items() if verdict.seal is not None}
     seals = {role: seal for role, seal in readable.items() if role in expected}
+    kept = {role: seal for role, seal in seals.items() if expected[role] in (None, seal.desired.base)}
+    items = [item for seal in kept.values() for item in seal.desired.items]
+    # programs work from here on, while facts and files are read
+    observer = Observer(machine.start, machine.root, store.key() or b"", items)
     facts = machine.facts({*wanted_facts, *(name for seal in seals.values() for name in seal.desired.facts)})
+    owned = {role: _owned(seal.desired.items) for role, seal in readable.items()}
     for role, seal in seals.items():
         changed = list(_changed_facts(seal, facts))
-        if changed or expected[role] not in (None, seal.desired.base):
+        if changed or role not in kept:
             verdicts[role] = Verdict("changed", seal, changed)
-    kept = {role: seal for role, seal in seals.items() if verdicts[role].status == "intact"}
-    key = store.key() or b""
-    observer = Observer(machine.start, machine.root, key, (one for seal in kept.values() for one in seal.desired.items))
-    owned = {role: _owned(seal.desired.items) for role, seal in readable.items()}
-    for role, seal in kept.items():
+            continue
         excused = frozenset().union(*(paths for other, paths in owned.items() if other != role))
         found = list(_differences(seal, observer, excused, hidden))
         if found:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from .errors import BocageError
@@ -14,7 +13,7 @@ from .errors import BocageError
 
 def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Write `data` beside `path`, flush it to the disk, then move it into place with `mode`."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     # Never wider than its owner before the final mode is set: the bytes may be a secret.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:

@@ -3,17 +3,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Signed envelopes (DSSE, https://github.com/secure-systems-lab/dsse) with Ed25519.
 
-The envelope and its pre-authentication encoding are securesystemslib's. Signatures are checked with parsed keys that
-are kept, because its own wrapper parses the key again for each document, a third more for 25,000 hosts.
+What is signed is encoded by securesystemslib, whose format it is; what is read is decoded here, and the tests compare
+the two. Loading that library, and the parsers of all kinds of keys, is half of the time of a short call of the agent,
+so both wait until they are needed. Signatures are checked with parsed keys that are kept, because parsing a key again
+for each document costs a third more for 25,000 hosts.
 """
 
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
+import importlib.util
+import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import canonical
 from .errors import BadInput
@@ -22,24 +27,19 @@ from .refused import Refused
 try:
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-        PublicFormat,
-        load_pem_private_key,
-        load_pem_public_key,
-    )
-    from securesystemslib.dsse import Envelope
 except ImportError as error:
     # documentation can be read, and a module can say what it misses, where the libraries are not installed
     MISSING_LIBRARY: str | None = str(error.name).partition(".")[0]
 else:
-    MISSING_LIBRARY = None
+    MISSING_LIBRARY = None if importlib.util.find_spec("securesystemslib") else "securesystemslib"
 
 MAX_SIGNATURES = 4
 _ENVELOPE_FIELDS = {"payload", "payloadType", "signatures"}
 _SIGNATURE_FIELDS = {"keyid", "sig"}
+# The one DER form of an Ed25519 key: these bytes, then the 32 of the key.
+_PRIVATE_HEAD = bytes.fromhex("302e020100300506032b657004220420")
+_PUBLIC_HEAD = bytes.fromhex("302a300506032b6570032100")
+_PEM = re.compile(rb"-----BEGIN ([A-Z ]+)-----\s+([A-Za-z0-9+/=\s]+)-----END \1-----\s*")
 
 
 def require_libraries() -> None:
@@ -60,7 +60,9 @@ def sign(payload: bytes, payload_type: str, private_key_pem: bytes) -> dict[str,
     """An envelope with one signature, as a dictionary ready for JSON."""
     require_libraries()
     private_key = _private_key(private_key_pem)
-    name = key_id(private_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+    name = key_id(_raw(private_key.public_key()))
+    from securesystemslib.dsse import Envelope
+
     envelope = Envelope(payload, payload_type, {})
     signature = base64.b64encode(private_key.sign(envelope.pae())).decode("ascii")
     return {**envelope.to_dict(), "signatures": [{"keyid": name, "sig": signature}]}
@@ -79,9 +81,8 @@ def verify(envelope: Mapping[str, Any], payload_type: str, public_key: bytes, wh
     signature = parsed.signatures.get(key_id(public_key))
     if signature is None:
         raise Refused("bad_signature", f"{_start(what)} is not signed by the expected key {key_id(public_key)[:16]}.")
-    verify_signature(public_key, bytes.fromhex(signature.signature), parsed.pae(), what)
-    payload: bytes = parsed.payload
-    return payload
+    verify_signature(public_key, signature, parsed.pae(), what)
+    return parsed.payload
 
 
 def verify_bytes(
@@ -121,44 +122,65 @@ def signer_key_ids(envelope: Mapping[str, Any], what: str = "the document") -> l
 
 def unverified_payload(envelope: Mapping[str, Any], what: str = "the document") -> bytes:
     """The payload without a look at its signature: only for a host's own files, never for what came from elsewhere."""
-    payload: bytes = _parse(envelope, what).payload
-    return payload
+    return _parse(envelope, what).payload
 
 
 def generate_private_key() -> bytes:
     """A new Ed25519 key, PKCS#8 PEM; the caller keeps it in a file of mode 0600."""
     require_libraries()
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
     return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def public_key_of(private_key_pem: bytes) -> bytes:
     require_libraries()
-    return _private_key(private_key_pem).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return _raw(_private_key(private_key_pem).public_key())
 
 
 def private_key_bytes(private_key_pem: bytes) -> bytes:
     """The 32 secret bytes of a key, for deriving another secret from them and for nothing else."""
     require_libraries()
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
     return _private_key(private_key_pem).private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
 
 
 def public_key_to_pem(public_key: bytes) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
     return _public_key(public_key).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def public_key_from_pem(pem: bytes) -> bytes:
     require_libraries()
+    found = _key_bytes(pem, b"PUBLIC KEY", _PUBLIC_HEAD)
+    if found is not None:
+        return found
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
     try:
         key = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise BadInput(f"The public key cannot be read as PEM: {error}.") from error
     if not isinstance(key, Ed25519PublicKey):
         raise BadInput("The public key is not an Ed25519 key; make it with `openssl genpkey -algorithm ed25519`.")
-    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return _raw(key)
 
 
-def _parse(envelope: Mapping[str, Any], what: str) -> Envelope:
-    """securesystemslib's envelope, after the checks of shape that it leaves to its callers."""
+class _Envelope(NamedTuple):
+    payload: bytes
+    payload_type: str
+    signatures: dict[str, bytes]
+    """By the name of the key."""
+
+    def pae(self) -> bytes:
+        """The bytes that are signed: the lengths make it one pair of type and payload only."""
+        kind = self.payload_type.encode("utf-8")
+        return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(self.payload), self.payload)
+
+
+def _parse(envelope: Mapping[str, Any], what: str) -> _Envelope:
     try:
         signatures = envelope["signatures"]
         if (
@@ -170,13 +192,51 @@ def _parse(envelope: Mapping[str, Any], what: str) -> Envelope:
             or any(one.keys() != _SIGNATURE_FIELDS or not isinstance(one["keyid"], str) for one in signatures)
         ):
             raise ValueError("unexpected fields")
-        # The library takes its argument apart, so it is given a copy.
-        return Envelope.from_dict({**envelope, "signatures": [dict(one) for one in signatures]})
+        by_key = {one["keyid"]: _decoded(one["sig"]) for one in signatures}
+        if len(by_key) != len(signatures):
+            raise ValueError("two signatures of one key")
+        return _Envelope(_decoded(envelope["payload"]), envelope["payloadType"], by_key)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise Refused("malformed", f"{_start(what)} is not a signed envelope: {error}.") from error
 
 
+def _decoded(text: str) -> bytes:
+    """Standard base64, or the one for URLs, as the format allows both."""
+    data = text.encode("utf-8")
+    try:
+        return base64.b64decode(data, validate=True)
+    except binascii.Error:
+        return base64.b64decode(data, altchars=b"-_", validate=True)
+
+
+def _raw(key: Ed25519PublicKey) -> bytes:
+    try:
+        return key.public_bytes_raw()
+    except AttributeError:
+        # cryptography of Debian 12 has only the longer way
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def _key_bytes(pem: bytes, label: bytes, head: bytes) -> bytes | None:
+    """The 32 bytes of a key in its usual form; None for every other form, which the library has to judge."""
+    match = _PEM.fullmatch(pem)
+    if match is None or match[1] != label:
+        return None
+    try:
+        der = base64.b64decode(b"".join(match[2].split()), validate=True)
+    except binascii.Error:
+        return None
+    return der[len(head) :] if der.startswith(head) and len(der) == len(head) + 32 else None
+
+
 def _private_key(pem: bytes) -> Ed25519PrivateKey:
+    found = _key_bytes(pem, b"PRIVATE KEY", _PRIVATE_HEAD)
+    if found is not None:
+        return Ed25519PrivateKey.from_private_bytes(found)
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
         key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

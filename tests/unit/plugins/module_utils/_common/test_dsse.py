@@ -4,6 +4,8 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from bocage_core._common import dsse
 from bocage_core._common.errors import BadInput
 from bocage_core._common.refused import Refused
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given, settings
@@ -69,6 +72,57 @@ def test_the_library_whose_format_it_is_agrees() -> None:
     key = SSlibKey("", "ed25519", "ed25519", {"public": PUBLIC.hex()})
     key.keyid = dsse.key_id(PUBLIC)
     assert list(envelope.verify([key], 1)) == [dsse.key_id(PUBLIC)]
+
+
+@given(st.binary(max_size=100), st.text(st.characters(exclude_categories=("Cs",)), max_size=20))
+def test_what_the_library_writes_is_read_as_it_reads_it(payload: bytes, kind: str) -> None:
+    envelope = dsse.sign(payload, kind, PRIVATE)
+    theirs = Envelope.from_dict(copy.deepcopy(envelope))
+    ours = dsse._parse(envelope, "it")
+    assert (ours.payload, ours.payload_type, ours.pae()) == (theirs.payload, theirs.payload_type, theirs.pae())
+    assert {name: one.hex() for name, one in ours.signatures.items()} == {
+        name: one.signature for name, one in theirs.signatures.items()
+    }
+
+
+def test_base64_for_urls_is_read_too() -> None:
+    envelope = dsse.sign(b"\xfb\xef\xff" * 5, TYPE, PRIVATE)
+    for one in (envelope, envelope["signatures"][0]):
+        name = "payload" if one is envelope else "sig"
+        one[name] = one[name].replace("+", "-").replace("/", "_")
+    assert dsse.verify(envelope, TYPE, PUBLIC) == b"\xfb\xef\xff" * 5
+
+
+def test_keys_in_other_spellings_are_the_same_keys() -> None:
+    public = dsse.public_key_to_pem(PUBLIC)
+    head, body, foot = public.splitlines()
+    for pem in (public, public.rstrip(), b"\r\n".join([head, body[:20], body[20:], foot])):
+        assert dsse.public_key_from_pem(pem) == PUBLIC
+    assert dsse.public_key_of(PRIVATE.replace(b"\n", b"\r\n")) == PUBLIC
+    assert dsse.public_key_of(b"a comment\n" + PRIVATE) == PUBLIC
+    with pytest.raises(BadInput):
+        dsse.public_key_from_pem(PRIVATE)
+    with pytest.raises(BadInput):
+        dsse.public_key_of(public)
+    with pytest.raises(BadInput):
+        dsse.public_key_from_pem(b"\n".join([head, body[:-4], foot]))
+
+
+def test_the_secret_half_is_given_where_it_is_asked_for() -> None:
+    key = Ed25519PrivateKey.from_private_bytes(dsse.private_key_bytes(PRIVATE))
+    assert key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw) == PUBLIC
+
+
+def test_reading_loads_no_more_than_it_needs() -> None:
+    program = (
+        "import sys; from bocage_core._common import dsse;"
+        f" key = dsse.public_key_from_pem({dsse.public_key_to_pem(PUBLIC)!r});"
+        f" dsse.verify({dsse.sign(b'x', TYPE, PRIVATE)!r}, {TYPE!r}, key); dsse.public_key_of({PRIVATE!r});"
+        " print({'securesystemslib', 'cryptography.hazmat.primitives.serialization'} & sys.modules.keys())"
+    )
+    environment = {"PYTHONPATH": str(Path(__file__).parents[5] / "build" / "src")}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_verification_leaves_the_envelope_as_it_was() -> None:
@@ -196,7 +250,7 @@ def test_verification_costs_little_more_than_the_signature_itself() -> None:
     """50,000 verifications have to fit in about 8 seconds, so the wrapper may not cost as much as the mathematics."""
     envelopes = [dsse.sign(b"x" * 1500, TYPE, PRIVATE) for _ in range(300)]
     parsed = [(dsse._parse(envelope, "it"), envelope) for envelope in envelopes]
-    checked = [(bytes.fromhex(one.signatures[dsse.key_id(PUBLIC)].signature), one.pae()) for one, _ in parsed]
+    checked = [(one.signatures[dsse.key_id(PUBLIC)], one.pae()) for one, _ in parsed]
 
     def cost(work: object) -> float:
         best = float("inf")
