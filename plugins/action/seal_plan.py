@@ -40,6 +40,7 @@ class ActionModule(ActionBase):
                 "variables_file": {"type": "path"},
                 "converge": {"type": "str", "choices": ["all", "changed"], "default": "all"},
                 "max_age_days": {"type": "int", "default": 7},
+                "role_folders": {"type": "list", "elements": "path", "default": []},
             }
         )
         result.update(
@@ -73,6 +74,7 @@ class ActionModule(ActionBase):
         """By host and role what is desired; by role the digests of content, which all hosts share."""
         given = {name: task_vars[name] for name in self._given(arguments["variables_file"]) if name in task_vars}
         hostvars = task_vars["hostvars"]
+        further = tuple(Path(self._loader.path_dwim(folder)) for folder in arguments["role_folders"])
         plans: dict[str, Any] = {}
         content: dict[str, dict[str, str]] = {}
         for host in arguments["hosts"]:
@@ -86,7 +88,7 @@ class ActionModule(ActionBase):
                 if key is None:
                     plans[host][role] = {}
                     continue
-                spec = read_role_spec(COLLECTION, role, key)
+                spec = read_role_spec(COLLECTION, role, key, further)
                 content[role] = desired.short_parts(spec.content)
                 try:
                     desire = desire_of(spec, variables, template, key, Path(self._loader.get_basedir()))

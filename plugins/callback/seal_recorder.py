@@ -20,11 +20,13 @@ requirements:
   - enabled in C(callbacks_enabled)
 """
 
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 from ansible_collections.bocage.fleet.plugins.plugin_utils.seal_recordings import RECORDINGS
 
+_ROLES = Path(__file__).resolve().parents[2] / "roles"
 _CONTROLLER = ("localhost", "127.0.0.1", "::1")
 
 
@@ -66,7 +68,7 @@ class CallbackModule(CallbackBase):
 
 
 def outermost_role(task: Any) -> str | None:
-    """The role of the collection that a task belongs to; one that another role imports is part of that one."""
+    """The role that a task belongs to, of this collection or of none; one that another imports is part of that one."""
     found = None
     step = task
     while step is not None:
@@ -77,4 +79,7 @@ def outermost_role(task: Any) -> str | None:
     if found is None:
         return None
     collection, _dot, name = str(found.get_name()).rpartition(".")
+    if not collection:
+        # what another role of the same name does must not be sealed as the collection's
+        return None if (_ROLES / name).is_dir() else name
     return name if collection == "bocage.fleet" else None

@@ -50,6 +50,13 @@ options:
     description: How old a seal may be; each host has a limit of its own up to a quarter below it. 0 for any age.
     type: int
     default: 7
+  role_folders:
+    description:
+      - Folders with further roles that C(sealed_roles) may name, beside those of this collection. They are digested and
+        recorded in the same way; a role that has the name of one of this collection is never taken from here.
+    type: list
+    elements: path
+    default: []
 """
 
 EXAMPLES = r"""

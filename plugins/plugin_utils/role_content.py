@@ -19,6 +19,8 @@ from ansible.errors import AnsibleError
 
 _PREFIX = "ansible_collections.bocage.fleet.plugins."
 _NAME = re.compile(rb"\bbocage\.fleet\.([a-z0-9_]+)")
+# How roles outside of the collection name each other.
+_BARE_NAME = re.compile(rb"""\bname:\s*["']?([a-z0-9_]+)\b""")
 # Elsewhere, as in descriptions of options, a name calls nothing.
 _CODE = ("tasks/", "handlers/", "templates/")
 # Where a name of the collection can lead to; all that exist are taken.
@@ -27,30 +29,31 @@ _KINDS = ("modules", "action", "filter", "lookup", "test")
 
 @dataclass(frozen=True)
 class RoleContent:
-    roles: tuple[str, ...]
-    """The role itself first, then those that it imports."""
+    roles: dict[str, Path]
+    """Names and folders: the role itself first, then those that it imports."""
     parts: dict[str, bytes]
 
 
 @lru_cache(maxsize=64)
-def role_content(root: Path, role: str) -> RoleContent:
-    """The bytes of all that makes a role of the collection at `root`, by part.
+def role_content(root: Path, role: str, further: tuple[Path, ...] = ()) -> RoleContent:
+    """The bytes of all that makes a role, by part: one of the collection at `root`, or of the folders `further`.
 
     Parts are named ``file <path in the role>``, ``file <role>/<path>`` of a role that it imports, ``plugin <kind>/<name>``
-    and ``library <path>``. Raises AnsibleError where the collection has no such role.
+    and ``library <path>``. Raises AnsibleError where there is no such role.
     """
     parts: dict[str, bytes] = {}
     plugins: set[Path] = set()
-    seen: set[str] = set()
+    seen: dict[str, Path] = {}
     waiting = [role]
     while waiting:
         name = waiting.pop()
         if name in seen:
             continue
-        seen.add(name)
-        folder = root / "roles" / name
-        if not (folder / "tasks").is_dir():
-            raise AnsibleError(f"The collection at {root} has no role {name}.")
+        folder = _folder(name, root / "roles", *further)
+        if folder is None:
+            beside = f", nor has {', '.join(map(str, further))}" if further else ""
+            raise AnsibleError(f"The collection at {root} has no role {name}{beside}.")
+        seen[name] = folder
         for path in _files(folder):
             content = path.read_bytes()
             inside = path.relative_to(folder).as_posix()
@@ -59,13 +62,19 @@ def role_content(root: Path, role: str) -> RoleContent:
                 continue
             for found in {match.decode() for match in _NAME.findall(content)}:
                 plugins.update(one for kind in _KINDS if (one := root / "plugins" / kind / f"{found}.py").is_file())
-                if (root / "roles" / found / "tasks").is_dir():
+                if _folder(found, root / "roles"):
                     waiting.append(found)
+            waiting += [one for match in _BARE_NAME.findall(content) if _folder(one := match.decode(), *further)]
     for path in plugins:
         parts[f"plugin {path.parent.name}/{path.stem}"] = path.read_bytes()
     for path in _libraries(root, plugins):
         parts[f"library {path.relative_to(root / 'plugins').as_posix()}"] = path.read_bytes()
-    return RoleContent((role, *sorted(seen - {role})), dict(sorted(parts.items())))
+    others = sorted(seen.keys() - {role})
+    return RoleContent({name: seen[name] for name in (role, *others)}, dict(sorted(parts.items())))
+
+
+def _folder(name: str, *places: Path) -> Path | None:
+    return next((place / name for place in places if (place / name / "tasks").is_dir()), None)
 
 
 def _files(folder: Path) -> Iterator[Path]:

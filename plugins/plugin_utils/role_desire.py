@@ -46,15 +46,17 @@ class Desire:
 
 
 @lru_cache(maxsize=64)
-def read_role_spec(root: Path, role: str, key: bytes) -> RoleSpec:
-    """A role of the collection at `root`, with digests keyed by `key`; raises AnsibleError where it cannot be read."""
-    content = role_content(root, role)
+def read_role_spec(root: Path, role: str, key: bytes, further: tuple[Path, ...] = ()) -> RoleSpec:
+    """A role of the collection at `root`, or of the folders `further`, with digests keyed by `key`.
+
+    Raises AnsibleError where it cannot be read.
+    """
+    content = role_content(root, role, further)
     parts = {name: desired.part_digest(key, value) for name, value in content.parts.items()}
     options: list[str] = []
     defaults: dict[str, Any] = {}
     inputs: dict[str, Any] = {"facts": [], "variables": [], "files": {}, "apps": [], "controller_only": []}
-    for name in content.roles:
-        folder = root / "roles" / name
+    for name, folder in content.roles.items():
         spec = _load(folder / "meta" / "argument_specs.yml")["argument_specs"]["main"].get("options") or {}
         defaults = {**_load(folder / "defaults" / "main.yml"), **defaults}
         declared = _load(folder / "meta" / "seal.yml")

@@ -100,3 +100,19 @@ def test_what_cannot_be_resolved_fails_in_one_sentence(make_action: Any, key_fil
     result = plan(make_action, key_file, values)
     assert result["failed"]
     assert result["msg"].startswith("Host gw2: The variable host_packages of the role host cannot be resolved")
+
+
+def test_roles_of_further_folders_can_be_sealed(make_action: Any, key_file: Path, tmp_path: Path) -> None:
+    for name, content in (
+        ("tasks/main.yml", "[]"),
+        ("meta/argument_specs.yml", "argument_specs: {main: {options: {}}}"),
+    ):
+        (tmp_path / "roles/own" / name).parent.mkdir(parents=True)
+        (tmp_path / "roles/own" / name).write_text(content)
+    values = task_vars()
+    for host in ("gw1", "gw2"):
+        values["hostvars"][host]["sealed_roles"] = ["host", "own"]
+    assert "has no role own" in plan(make_action, key_file, values)["msg"]
+    result = plan(make_action, key_file, values, role_folders=[str(tmp_path / "roles")])
+    assert list(result["hosts"]["gw1"]) == ["host", "own"]
+    assert set(result["content"]["own"]) == {"file tasks/main.yml", "file meta/argument_specs.yml"}

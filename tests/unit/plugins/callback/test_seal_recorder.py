@@ -47,6 +47,9 @@ def test_a_task_belongs_to_the_outermost_role() -> None:
     assert outermost_role(task("x", "bocage.fleet.mesh")) == "mesh"
     assert outermost_role(task("x")) is None
     assert outermost_role(task("x", "somebody.else.mesh")) is None
+    assert outermost_role(task("x", "own")) == "own"
+    assert outermost_role(task("x", "bocage.fleet.app", "own")) == "own"
+    assert outermost_role(task("x", "mesh")) is None, "not the role that the collection calls so"
 
 
 def test_what_ran_is_recorded_once_and_forgotten_when_it_is_sealed(recordings: Recordings) -> None:

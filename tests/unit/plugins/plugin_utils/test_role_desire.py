@@ -215,3 +215,37 @@ def test_what_cannot_be_resolved_is_told(tmp_path: Path) -> None:
         desire(ROOT, "agent", variables)
     with pytest.raises(AnsibleError, match="has no role nobody"):
         role_desire.read_role_spec(ROOT, "nobody", KEY)
+
+
+def test_roles_of_further_folders_are_digested_alike(tmp_path: Path) -> None:
+    """Those that they import by a bare name, and code of the collection that they call, are part of them."""
+    own, helper = tmp_path / "roles" / "own", tmp_path / "roles" / "helper"
+    for folder in (own, helper):
+        for name in ("tasks", "meta", "defaults"):
+            (folder / name).mkdir(parents=True)
+    (own / "tasks/main.yml").write_text(
+        "- ansible.builtin.import_role:\n    name: helper\n- bocage.fleet.config_files:\n    files: []\n"
+    )
+    (own / "meta/argument_specs.yml").write_text("argument_specs: {main: {options: {own_size: {type: int}}}}\n")
+    (own / "defaults/main.yml").write_text("own_size: 4\n")
+    (helper / "tasks/main.yml").write_text("[]\n")
+    (helper / "meta/argument_specs.yml").write_text("argument_specs: {main: {options: {}}}\n")
+    further = (tmp_path / "roles",)
+    before = read_role_spec(ROOT, "own", KEY, further)
+    assert before.options == ("own_size",) and before.defaults == {"own_size": 4}
+    assert {"file tasks/main.yml", "file helper/tasks/main.yml", "plugin modules/config_files"} <= before.content.keys()
+    (helper / "tasks/main.yml").write_text("[{ansible.builtin.meta: noop}]\n")
+    for cached in (content_of, read_role_spec):
+        cached.cache_clear()
+    after = read_role_spec(ROOT, "own", KEY, further)
+    assert {name for name in after.content if after.content[name] != before.content[name]} == {
+        "file helper/tasks/main.yml"
+    }
+    with pytest.raises(AnsibleError, match=f"has no role nobody, nor has {tmp_path}/roles"):
+        read_role_spec(ROOT, "nobody", KEY, further)
+
+
+def test_a_role_of_the_collection_is_never_taken_from_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "mesh" / "tasks").mkdir(parents=True)
+    (tmp_path / "mesh" / "tasks/main.yml").write_text("[]\n")
+    assert read_role_spec(ROOT, "mesh", KEY, (tmp_path,)) == read_role_spec(ROOT, "mesh", KEY)
