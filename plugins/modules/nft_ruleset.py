@@ -162,6 +162,7 @@ from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.confirm import (
     Paths,
     apply_pending,
+    clear_way_back,
     confirm,
     differs,
     live_digest,
@@ -215,6 +216,8 @@ def apply_phase(module: AnsibleModule, paths: Paths, run: Run) -> dict:
     ruleset = render(policy_from(module.params))
     result = {"changed": differs(paths, ruleset, run), "ruleset": ruleset, "token": ""}
     if not result["changed"]:
+        if not module.check_mode:
+            clear_way_back(paths)
         return result
     before = paths.active.read_text() if paths.active.exists() else ""
     altered = before == ruleset and live_digest(run) != read_state(paths).get("live_digest")

@@ -20,7 +20,7 @@ from ansible_collections.bocage.fleet.plugins.plugin_utils.role_content import r
 Template = Callable[[object, Mapping[str, Any]], Any]
 """Resolves a value with variables beside those of the host."""
 
-_INPUTS = {"facts", "variables", "files", "apps", "controller_only"}
+_INPUTS = {"facts", "files", "apps", "controller_only"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,6 @@ class RoleSpec:
     options: tuple[str, ...]
     defaults: dict[str, Any]
     facts: tuple[str, ...] = ()
-    variables: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict)
 
 
@@ -55,7 +54,7 @@ def read_role_spec(root: Path, role: str, key: bytes, further: tuple[Path, ...] 
     parts = {name: desired.part_digest(key, value) for name, value in content.parts.items()}
     options: list[str] = []
     defaults: dict[str, Any] = {}
-    inputs: dict[str, Any] = {"facts": [], "variables": [], "files": {}, "apps": [], "controller_only": []}
+    inputs: dict[str, Any] = {"facts": [], "files": {}, "apps": [], "controller_only": []}
     for name, folder in content.roles.items():
         spec = _load(folder / "meta" / "argument_specs.yml")["argument_specs"]["main"].get("options") or {}
         defaults = {**_load(folder / "defaults" / "main.yml"), **defaults}
@@ -76,7 +75,6 @@ def read_role_spec(root: Path, role: str, key: bytes, further: tuple[Path, ...] 
         options=tuple(sorted(set(options) - set(inputs["controller_only"]))),
         defaults=defaults,
         facts=tuple(inputs["facts"]),
-        variables=tuple(inputs["variables"]),
         files=inputs["files"],
     )
 
@@ -88,7 +86,7 @@ def desire_of(spec: RoleSpec, variables: Mapping[str, Any], template: Template, 
     """
     local = {name: value for name, value in spec.defaults.items() if name not in variables}
     parts: dict[str, str] = {}
-    for name in (*spec.options, *spec.variables):
+    for name in spec.options:
         if name not in variables and name not in local:
             # left out where it is optional, refused by the role itself where it is not
             continue

@@ -141,5 +141,11 @@ def confirm(paths: Paths, token: str, run: Run) -> None:
         raise taken_back
     write_file(paths.state, json.dumps({"live_digest": digest}).encode(), 0o644)
     paths.pending.replace(paths.active)
-    for left in (paths.revert, paths.previous):
-        left.unlink(missing_ok=True)
+    clear_way_back(paths)
+
+
+def clear_way_back(paths: Paths) -> None:
+    """Remove what only an unconfirmed change needs, also what an interruption or an earlier release left of it."""
+    if not paths.pending.exists():
+        for left in (paths.revert, paths.previous):
+            left.unlink(missing_ok=True)
