@@ -13,6 +13,7 @@ LIMIT ?=
 SCENARIO ?=
 BENCH ?=
 HOST ?=
+NAME ?=
 ARGS ?=
 
 export PATH := $(VENV)/bin:$(PATH)
@@ -24,7 +25,7 @@ export LC_ALL := C.UTF-8
 say = @printf '\n==> %s\n' "$(1)"
 lab = ansible-playbook -i localhost, -e ansible_python_interpreter=$(VENV)/bin/python -e @lab/estates/$(LAB).yml
 
-.PHONY: help demo test test-unit test-molecule test-estate lint bench docs build lab-up lab-down lab-status lab-shell converge clean venv
+.PHONY: help demo test test-unit test-molecule test-estate lint bench docs build lab-up lab-down lab-status lab-shell converge clean venv role
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +80,9 @@ bench: venv build/src ## figures as JSON lines (BENCH=converge|mesh|state for on
 
 docs: venv ## reference pages from the specs
 	docs/build.sh
+
+role: ## a role that leaves a seal, to start from (NAME=name)
+	@docs/new-role.sh "$(NAME)"
 
 build: venv ## the collection's artifact and the wheel, in build/dist
 	@mkdir -p build/dist
