@@ -47,23 +47,21 @@ class ActionModule(ActionBase):
     def _ask(
         self, roles: Mapping[str, Any], plan: Mapping[str, Any], host: str, arguments: Mapping[str, Any]
     ) -> dict[str, Any]:
-        if not plan["sealing"]:
-            return _all(roles, plan["reason"])
-        ignored = arguments["seals"] == "ignore"
+        why = plan["reason"] if not plan["sealing"] else "seals are ignored" if arguments["seals"] == "ignore" else ""
         question = {
-            # no base equals an empty one: where seals are ignored, what runs is no longer sealed
-            "expected": {role: "" if ignored else one["base"] for role, one in roles.items()},
-            "facts": sorted({fact for one in roles.values() for fact in one["facts"]}),
-            "parts": not ignored,
+            # no base equals an empty one: what runs whatever its seal says is sealed no longer
+            "expected": {role: "" if why else one["base"] for role, one in roles.items()},
+            "facts": sorted({fact for one in roles.values() for fact in one.get("facts", ())}),
+            "parts": not why,
             "drop": not self._task.check_mode,
             "max_age_seconds": max_age_seconds(host, arguments["max_age_days"]),
         }
         try:
             answer = ask_agent(self, ["seals", "check"], question)
         except AgentSilent as error:
-            return _all(roles, str(error))
-        if ignored:
-            return {**_all(roles, "seals are ignored"), "facts": answer["facts"]}
+            return _all(roles, why or str(error))
+        if why:
+            return {**_all(roles, why), "facts": answer["facts"]}
         reasons: dict[str, list[str]] = {}
         for role, one in roles.items():
             seal = answer["seals"][role]

@@ -32,11 +32,17 @@ class Run:
     stats: Mapping[str, Mapping[str, int]]
     changed_tasks: list[tuple[str, str]] = field(default_factory=list)
     failures: list[tuple[str, str, str]] = field(default_factory=list)
+    tasks: list[tuple[str, str]] = field(default_factory=list)
+    """Host and name of all that ran and did not fail."""
     warnings: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
         return self.status == "successful"
+
+    def asked(self) -> set[str]:
+        """Hosts that were asked whether their seals hold: the one contact of a run without changes."""
+        return {host for host, task in self.tasks if task == "Ask the host once"}
 
     def changed(self) -> dict[str, int]:
         return {host: count for host, count in self.stats.get("changed", {}).items() if count}
@@ -61,6 +67,8 @@ def _collect(runner: Any) -> Run:
     for event in runner.events:
         data = event.get("event_data", {})
         result = data.get("res", {})
+        if event["event"] == "runner_on_ok":
+            run.tasks.append((data["host"], data["task"]))
         if event["event"] == "runner_on_ok" and result.get("changed"):
             run.changed_tasks.append((data["host"], data["task"]))
         elif event["event"] in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):

@@ -103,9 +103,9 @@ def test_a_host_that_cannot_answer_runs_everything(make_action: Any, agent: Agen
     assert line.startswith("gw1: all roles: ") and reason in line
 
 
-def test_without_a_key_nobody_is_asked(make_action: Any) -> None:
-    agent = Agent()
-    plan = {**PLAN, "sealing": False, "reason": "there is no seal key"}
+def test_without_a_key_everything_runs_and_is_sealed_no_longer(make_action: Any) -> None:
+    agent = Agent({"facts": {}, "seals": {"host": INTACT, "mesh": INTACT}})
+    plan = {**PLAN, "sealing": False, "reason": "there is no seal key", "hosts": {"gw1": {"host": {}, "mesh": {}}}}
     result = check(make_action, agent, plan)
-    assert (agent.commands, result["run"]) == ([], ["host", "mesh"])
+    assert (agent.questions[0]["expected"], result["run"]) == ({"host": "", "mesh": ""}, ["host", "mesh"])
     assert result["shown"] == ["gw1: all roles: there is no seal key"]
