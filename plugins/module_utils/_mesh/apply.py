@@ -19,6 +19,7 @@ from typing import Any
 from .._common.atomic import write_file
 from .._common.commands import Run, must
 from .._common.errors import BadInput, BocageError
+from .._common.systemd import read_units
 from .device import backend_of, kernel_has_wireguard, link, read
 from .interface import InterfaceState, configured_endpoints, desired_state, plan, render_addresses, render_configuration
 
@@ -132,8 +133,11 @@ def ensure_present(parameters: Mapping[str, Any], run: Run, check_mode: bool) ->
     changed_files = {path: content for path, content in files.items() if before[path] != content}
     endpoints = configured_endpoints(before[Path(parameters["configuration_directory"]) / f"{name}.conf"])
 
-    enabled = run(["systemctl", "is-enabled", "--quiet", unit])[0] == 0
-    active = run(["systemctl", "is-active", "--quiet", unit])[0] == 0
+    go_unit = f"bocage-wireguard-go@{name}.service"
+    states = read_units(run, [unit, go_unit])
+    enabled, active = states[0].enabled, states[0].active
+    # also of a run that was interrupted after it wrote them
+    stale = any(state.needs_reload for state in states)
     switch = found is not None and backend != backend_of(found)
     live: InterfaceState | None = None
     commands: list[list[str]] = []
@@ -149,6 +153,8 @@ def ensure_present(parameters: Mapping[str, Any], run: Run, check_mode: bool) ->
         commands.append(["systemctl", "restart", unit])
     if not enabled:
         actions.append(f"enable {unit}")
+    if stale:
+        actions.append("read the changed files of units")
 
     result = {
         "changed": bool(changed_files or actions),
@@ -158,10 +164,12 @@ def ensure_present(parameters: Mapping[str, Any], run: Run, check_mode: bool) ->
     }
     if check_mode or not result["changed"]:
         return result
+    if stale:
+        must(run, ["systemctl", "daemon-reload"])
     if live is None:
         _expected_public_key(parameters, run)
         if switch:
-            must(run, ["systemctl", "stop", unit, f"bocage-wireguard-go@{name}.service"])
+            must(run, ["systemctl", "stop", unit, go_unit])
         _write_files(name, changed_files, run)
     for command in commands:
         must(run, command)
@@ -180,8 +188,8 @@ def ensure_absent(parameters: Mapping[str, Any], run: Run, check_mode: bool) -> 
     paths = [directory / f"{name}.conf", directory / f"{name}.ip", _drop_in(name)]
     before = {path: path.read_text() for path in paths if path.exists()}
     found = link(run, name)
-    enabled = run(["systemctl", "is-enabled", "--quiet", unit])[0] == 0
-    active = found is not None or run(["systemctl", "is-active", "--quiet", unit])[0] == 0
+    (state,) = read_units(run, [unit])
+    enabled, active = state.enabled, found is not None or state.active
     actions = [*([f"stop {unit}"] if active else []), *([f"disable {unit}"] if enabled else [])]
     files = dict.fromkeys(before, "")
     result = {

@@ -42,6 +42,7 @@ class FakeHost:
         self.units: dict[str, set[str]] = {"active": set(), "enabled": set()}
         self.commands: list[list[str]] = []
         self.fail_at: str | None = None
+        self.stale = False
         (folder / "private.key").write_text(PRIVATE + "\n")
 
     @property
@@ -62,7 +63,7 @@ class FakeHost:
     @property
     def changes(self) -> list[str]:
         """What was run that changes something."""
-        reading = ("show", "is-active", "is-enabled", "sh")
+        reading = ("show", "sh")
         return [" ".join(command) for command in self.commands if not any(word in reading for word in command)]
 
     def __call__(self, command: list[str]) -> Answer:
@@ -88,8 +89,10 @@ class FakeHost:
     def _systemctl(self, words: list[str]) -> Answer:
         verb, units = words[0], [word for word in words[1:] if not word.startswith("-")]
         match verb:
-            case "is-active" | "is-enabled":
-                return GOOD if units[0] in self.units[verb.removeprefix("is-")] else (3, "", "")
+            case "show":
+                return 0, "\n".join(map(self._state, units)), ""
+            case "daemon-reload":
+                self.stale = False
             case "enable":
                 self.units["enabled"].update(units)
             case "disable":
@@ -102,6 +105,12 @@ class FakeHost:
             case "restart":
                 self.start()
         return GOOD
+
+    def _state(self, unit: str) -> str:
+        active = "active" if unit in self.units["active"] else "inactive"
+        enabled = "enabled" if unit in self.units["enabled"] else "disabled"
+        stale = "yes" if self.stale else "no"
+        return f"LoadState=loaded\nActiveState={active}\nUnitFileState={enabled}\nNeedDaemonReload={stale}\n"
 
     def start(self) -> None:
         """What the unit does from the files."""

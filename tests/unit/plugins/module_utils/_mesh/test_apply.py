@@ -199,6 +199,18 @@ def test_a_unit_that_was_stopped_or_disabled_runs_again(host: FakeHost) -> None:
     assert converge(host)["actions"] == [f"enable {UNIT}"]
 
 
+def test_changed_files_of_units_are_read_anew_without_a_restart(host: FakeHost) -> None:
+    """As a run leaves them that was interrupted after it wrote the units."""
+    converge(host)
+    host.commands.clear()
+    host.stale = True
+    assert ensure_present(wanted(host), host, True)["actions"] == ["read the changed files of units"]
+    assert host.changes == []
+    assert ensure_present(wanted(host), host, False)["changed"]
+    assert host.changes == ["systemctl daemon-reload"]
+    assert not ensure_present(wanted(host), host, False)["changed"]
+
+
 def test_files_that_were_altered_are_written_again(host: FakeHost) -> None:
     converge(host)
     (host.folder / f"{NAME}.conf").write_text("[Interface]\n")

@@ -34,8 +34,9 @@ class Namespace(NetworkNamespace):
     def run(self, command: list[str]) -> Answer:
         if command[0] != "systemctl":
             return super().run(command)
-        if command[1] in ("is-active", "is-enabled"):
-            return (0 if self.active else 3), "", ""
+        if command[1] == "show":
+            state = "ActiveState=active\nUnitFileState=enabled\n" if self.active else "ActiveState=inactive\n"
+            return 0, "\n".join([f"LoadState=loaded\n{state}"] * (len(command) - command.index("--") - 1)), ""
         if command[1] == "restart":
             self._restart()
             self.active = True
