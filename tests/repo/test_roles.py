@@ -11,6 +11,8 @@ import tree
 import yaml
 
 ROLES = tree.roles()
+# Roles that no playbook uses: they are done inside of others, whose seals speak of them.
+PARTS = {"app"}
 
 
 def test_there_are_roles() -> None:
@@ -63,16 +65,20 @@ def test_every_option_is_used(role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_playbook_uses_it(role: str) -> None:
-    playbooks = [tree.read(name) for name in tree.tracked() if name.startswith("playbooks/")]
-    assert any(re.search(rf"\bbocage\.fleet\.{role}$", text, re.MULTILINE) for text in playbooks)
+    folders = ("roles/",) if role in PARTS else ("playbooks/",)
+    users = [tree.read(name) for name in tree.tracked() if name.startswith(folders) and name.endswith(".yml")]
+    assert any(re.search(rf"\bbocage\.fleet\.{role}$", text, re.MULTILINE) for text in users)
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_it_depends_on_no_other_role(role: str) -> None:
-    """Playbooks wire roles together; a role that needs something of another's is handed it."""
+    """Playbooks wire roles together; a role that needs something of another's is handed it. It may import a part."""
     for name in tree.tracked():
         if name.startswith(f"roles/{role}/") and name.endswith(".yml"):
-            assert not re.search(r"(include|import)_role:", tree.read(name)), name
+            assert "include_role:" not in tree.read(name), name
+            imported = re.findall(r"import_role:\n\s+name: (\S+)", tree.read(name))
+            assert len(imported) == tree.read(name).count("import_role:"), name
+            assert {one.removeprefix("bocage.fleet.") for one in imported} <= PARTS - {role}, name
         if name == f"roles/{role}/meta/main.yml":
             assert not yaml.safe_load(tree.read(name)).get("dependencies")
 
