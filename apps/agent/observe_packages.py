@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 from typing import Any
@@ -40,21 +41,22 @@ class Packages:
 
     def closure(self, names: Iterable[str]) -> list[str]:
         """All installed packages that these need, directly or not, without themselves."""
-        given = [name.encode() for name in names]
-        seen, waiting = set(given), given
+        given = {name.encode() for name in names}
+        seen, waiting = set(given), list(given)
         while waiting:
             for name in self._needs(waiting.pop()):
                 if name not in seen:
                     seen.add(name)
                     waiting.append(name)
-        return sorted(name.decode() for name in seen - set(given))
+        return sorted(name.decode() for name in seen - given)
 
     def altered(self, name: str, since_ns: int, most: int = 3) -> list[str]:
         """Files of a package whose inode changed since a moment; what was removed leaves no such trace."""
         found = []
         for path in self._files(name.encode()):
             try:
-                if os.lstat(self._root + os.fsdecode(path)).st_ctime_ns >= since_ns:
+                status = os.lstat(self._bytes_root + path)
+                if status.st_ctime_ns >= since_ns and not stat.S_ISDIR(status.st_mode):
                     found.append(os.fsdecode(path))
             except OSError:
                 continue

@@ -56,7 +56,7 @@ class Probes:
             state = _sysctl(self._root, argument) if parse is None else parse(argument, *outputs)
         except _Absent:
             state = None
-        except (BocageError, OSError, ValueError, KeyError, TypeError) as error:
+        except (BocageError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             return {"error": f"the probe {name} cannot be read: {' '.join(str(error).split())[:120]}."}
         if state is None:
             return {"digest": None, "aspects": {}}

@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from sealed_host import SealedHost
 
 NAME = "registry.demo.internal"
 
@@ -219,3 +224,8 @@ def agent(tmp_path: Path, signed_estate: Any, live_registry: LiveRegistry, capfd
     folder = tmp_path / "host"
     folder.mkdir()
     return Agent(folder, signed_estate.host("gw1"), live_registry, capfd)
+
+
+@pytest.fixture
+def sealed(tmp_path: Path, signed_estate: Any) -> SealedHost:
+    return SealedHost(tmp_path / "sealed", signed_estate.host("gw1"))
