@@ -13,6 +13,9 @@ from ansible_collections.bocage.fleet.plugins.module_utils._seals import desired
 from ansible_collections.bocage.fleet.plugins.plugin_utils.seal_agent import AgentSilent, ask_agent
 from ansible_collections.bocage.fleet.plugins.plugin_utils.seal_choice import max_age_seconds
 
+# The digest of nothing: no seal has it, so that what runs whatever its seal says is sealed no longer.
+NOTHING = "0" * 64
+
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
@@ -49,8 +52,7 @@ class ActionModule(ActionBase):
     ) -> dict[str, Any]:
         why = plan["reason"] if not plan["sealing"] else "seals are ignored" if arguments["seals"] == "ignore" else ""
         question = {
-            # no base equals an empty one: what runs whatever its seal says is sealed no longer
-            "expected": {role: "" if why else one["base"] for role, one in roles.items()},
+            "expected": {role: NOTHING if why else one["base"] for role, one in roles.items()},
             "facts": sorted({fact for one in roles.values() for fact in one.get("facts", ())}),
             "parts": not why,
             "drop": not self._task.check_mode,

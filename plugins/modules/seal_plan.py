@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Works out on the controller, for each role in a host's C(sealed_roles), the digest of what is desired. It covers the
     files of the role and of those that it imports, the code of this collection that they call, the resolved value of
-    every variable of its argument spec, and the inputs that C(meta/seal.yml) of the role declares.
+    every variable of its argument spec, and the inputs that C(roles/<role>/meta/seal.yml) declares.
   - Digests are keyed with a key derived from O(key_file), because values may be secrets. No host is contacted.
   - Runs once for all hosts of the play.
 author:

@@ -19,7 +19,7 @@ ROLES = {"host", "mesh", "names", "firewall", "agent"}
 
 
 def seals(host: str) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = json.loads(driver.on(host, f"{AGENT} seals verify --json || true"))
+    found: dict[str, dict[str, Any]] = json.loads(driver.on(host, f"{AGENT} seals verify --json", check=False))
     return found
 
 

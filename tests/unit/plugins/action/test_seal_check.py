@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.bocage.fleet.plugins.action.seal_check import ActionModule
+from ansible_collections.bocage.fleet.plugins.action.seal_check import NOTHING, ActionModule
 
 ROLE = {"facts": ["kernel"], "base": "aa", "parts": {"variable mesh_mtu": "2" * 16}}
 PLAN: dict[str, Any] = {
@@ -81,7 +81,7 @@ def test_ignored_seals_are_dropped_and_everything_runs(make_action: Any) -> None
     agent = Agent({"facts": {"kernel": "6.1"}, "seals": {"host": INTACT, "mesh": INTACT}})
     result = check(make_action, agent, seals="ignore")
     assert result["run"] == ["host", "mesh"]
-    assert agent.questions[0]["expected"] == {"host": "", "mesh": ""}
+    assert agent.questions[0]["expected"] == {"host": NOTHING, "mesh": NOTHING}
     assert result["shown"] == ["gw1: all roles: seals are ignored"]
 
 
@@ -107,5 +107,5 @@ def test_without_a_key_everything_runs_and_is_sealed_no_longer(make_action: Any)
     agent = Agent({"facts": {}, "seals": {"host": INTACT, "mesh": INTACT}})
     plan = {**PLAN, "sealing": False, "reason": "there is no seal key", "hosts": {"gw1": {"host": {}, "mesh": {}}}}
     result = check(make_action, agent, plan)
-    assert (agent.questions[0]["expected"], result["run"]) == ({"host": "", "mesh": ""}, ["host", "mesh"])
+    assert (agent.questions[0]["expected"], result["run"]) == ({"host": NOTHING, "mesh": NOTHING}, ["host", "mesh"])
     assert result["shown"] == ["gw1: all roles: there is no seal key"]
