@@ -21,11 +21,18 @@ description:
     the key that the host was enrolled with, and what is older than what was seen before is refused.
   - A host is in exactly one of the groups C(state_fresh), C(state_stale), C(state_lost) (by the age of its newest
     report), C(state_untrusted) (something offered for it must not be believed) and C(state_missing) (never reported,
-    or not enrolled). The variable C(reported.reason) says why in one sentence. In C(drift_mesh) are hosts whose mesh
-    is not as enrolled and configured. All groups exist also when they are empty.
+    or not enrolled). The variable C(reported.reason) says why in one sentence.
+  - In C(drift_config) are hosts that report a seal which is broken or must not be believed, and in C(drift_<role>)
+    (C(drift_host), C(drift_mesh), C(drift_names), C(drift_firewall), C(drift_gateway), C(drift_registry),
+    C(drift_agent), and those of your own roles) those where it is the seal of this role. In C(drift_mesh) are also
+    hosts whose mesh is not as enrolled and configured. All groups exist also when they are empty, except those of
+    your own roles.
   - C(reported) holds C(state), C(reason), C(enrolment) (where it counts), and where a report counts C(generation),
-    C(counter), C(issued_at), C(boot_id), C(sections) and C(drift). Nothing in it changes without a new report, except
-    what the states need.
+    C(counter), C(issued_at), C(boot_id), C(sections), C(seals) and C(drift). Nothing in it changes without a new
+    report, except what the states need.
+  - C(reported.seals) has for each role that left a seal C(status) (C(intact), C(broken), C(changed) where a fact is
+    another one, C(refused)), C(digest) of what was desired, C(base), C(facts), C(counter), C(sealed_at) and
+    C(findings). C(reported.drift) has sentences by role.
   - Values that hosts reported are never templates, whatever they contain.
 notes:
   - The cache holds what the registry gave and which of it was verified already. It is as trustworthy as the
@@ -157,6 +164,7 @@ from pathlib import Path
 from ansible import constants as C
 from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
+from ansible.inventory.group import Group
 from ansible.inventory.host import Host
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
@@ -165,9 +173,17 @@ MISSING_LIBRARY = None
 try:
     from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
     from ansible_collections.bocage.fleet.plugins.module_utils._common.estate import Estate
-    from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_drift import OverlayAddresses
+    from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_drift import (
+        SEALED_ROLES,
+        OverlayAddresses,
+    )
     from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_states import STATES
-    from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_loader import DesiredAddresses, HostState, load
+    from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_loader import (
+        ANY_SEAL,
+        DesiredAddresses,
+        HostState,
+        load,
+    )
     from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_settings import read_settings
     from ansible_collections.bocage.fleet.plugins.plugin_utils.expressions import compiled_once
     from ansible_collections.bocage.fleet.plugins.plugin_utils.inventory_variables import InventoryVariables
@@ -176,7 +192,6 @@ except ImportError as error:
     MISSING_LIBRARY = error.name or str(error)
 
 MANAGED_GROUP = "managed"
-DRIFT_MESH = "drift_mesh"
 _FILES = ("estate.yml", "estate.yaml")
 # From here on Python's collector costs seconds.
 _MANY_HOSTS = 1000
@@ -257,14 +272,21 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
 def _set_groups(inventory: InventoryData, hosts: dict[str, Host], states: dict[str, HostState]) -> None:
     """Variables and groups, set on the objects themselves: what hosts reported carries no trust as a template."""
     groups = {state: inventory.groups[inventory.add_group(f"state_{state}")] for state in STATES}
-    drift = inventory.groups[inventory.add_group(DRIFT_MESH)]
+    drift = {name: _drift_group(inventory, name) for name in (ANY_SEAL, *SEALED_ROLES)}
     for name, state in states.items():
         host = hosts[name]
         host.vars["reported"] = state.reported
         groups[state.state].add_host(host)
-        if state.mesh_drift:
-            drift.add_host(host)
+        for ending in state.drift:
+            if ending not in drift:
+                # of an operator's own role
+                drift[ending] = _drift_group(inventory, ending)
+            drift[ending].add_host(host)
     inventory._groups_dict_cache = {}
+
+
+def _drift_group(inventory: InventoryData, ending: str) -> Group:
+    return inventory.groups[inventory.add_group(f"drift_{ending}")]
 
 
 @contextlib.contextmanager

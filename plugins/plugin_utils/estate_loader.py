@@ -17,7 +17,7 @@ from ansible_collections.bocage.fleet.plugins.module_utils._state import trust a
 from ansible_collections.bocage.fleet.plugins.module_utils._state.acceptance import LastSeen
 from ansible_collections.bocage.fleet.plugins.module_utils._state.enrolment import MAX_ENROLMENT_BYTES, Enrolment
 from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_documents import Documents
-from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_drift import mesh_drift
+from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_drift import mesh_drift, seal_drift
 from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_enrolments import (
     NOBODY,
     Identity,
@@ -39,6 +39,10 @@ from .estate_source import Offered, from_folder, from_history, from_registry
 
 DesiredAddresses = Callable[[str], frozenset[str] | None]
 MOST_NAMES = 10
+NO_DRIFT: frozenset[str] = frozenset()
+ONLY_MESH = frozenset({"mesh"})
+# The group of hosts with a seal that is broken or refused, whatever its role.
+ANY_SEAL = "config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class HostState:
 
     reported: dict[str, Any]
     state: State
-    mesh_drift: bool = False
+    drift: frozenset[str] = NO_DRIFT
+    """The ends of the names of its drift groups."""
 
 
 @dataclass
@@ -235,22 +240,32 @@ def _host_state(
     # Nobody peers with a host whose enrolment does not count.
     if current is not None and identity.distrust is None:
         reported["enrolment"] = _enrolment_value(current)
-    drifted = False
+    groups = NO_DRIFT
     if report is not None and current is not None:
-        drift: list[str] = []
-        mesh = report.sections.get("mesh")
+        drift: dict[str, list[str]] = {"mesh": []}
+        sections = dict(report.sections)
+        mesh = sections.get("mesh")
         if mesh is not None:
-            drift = mesh_drift(mesh, current.mesh_key, None if desired is None else desired(name))
-        drifted = bool(drift)
+            drift["mesh"] = mesh_drift(mesh, current.mesh_key, None if desired is None else desired(name))
+        if drift["mesh"]:
+            groups = ONLY_MESH
+        # apart from the others, and not twice in every listing of the inventory
+        seals = sections.pop("seals", None) or {}
+        broken = seal_drift(seals) if seals else None
+        if broken:
+            groups |= {ANY_SEAL, *broken}
+            for role, sentences in broken.items():
+                drift[role] = drift.get(role, []) + sentences
         reported |= {
             "generation": report.generation,
             "counter": report.counter,
             "issued_at": timestamps.write(report.issued_at),
             "boot_id": report.boot_id,
-            "sections": report.sections,
-            "drift": {"mesh": drift},
+            "sections": sections,
+            "seals": seals,
+            "drift": drift,
         }
-    return HostState(reported, verdict.state, drifted)
+    return HostState(reported, verdict.state, groups)
 
 
 def _enrolment_value(enrolment: Enrolment) -> dict[str, Any]:

@@ -12,6 +12,10 @@ from typing import Any
 
 from .._common.estate import Estate, overlay_ipv6
 
+# Roles that leave seals; each has its group of hosts that are not as it left them, also when that is empty.
+SEALED_ROLES = ("agent", "firewall", "gateway", "host", "mesh", "names", "registry")
+_DRIFTED = ("broken", "refused")
+
 
 class OverlayAddresses:
     """The addresses that hosts should have, as prefixes of full length."""
@@ -55,3 +59,15 @@ def mesh_drift(mesh: Mapping[str, Any], mesh_key: str, desired: frozenset[str] |
                 for address in sorted(reported - desired)
             ]
     return found
+
+
+def seal_drift(seals: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Sentences by role, for each reported seal that is broken or must not be believed.
+
+    One that is missing or made for other facts shows no drift: the role has yet to run.
+    """
+    return {
+        role: list(seal["findings"]) or [f"The seal of {role} is {seal['status']}."]
+        for role, seal in seals.items()
+        if seal["status"] in _DRIFTED
+    }

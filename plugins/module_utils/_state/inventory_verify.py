@@ -28,7 +28,7 @@ from .report import MAX_REPORT_BYTES, Report
 
 Kind = Literal["enrolment", "report"]
 # Raised whenever the rules of reading become stricter, so that what passed the old ones is verified again.
-RULES = b"bocage inventory rules 1\n"
+RULES = b"bocage inventory rules 2\n"
 # Below this many signatures a second process costs more than it saves.
 ENOUGH_FOR_WORKERS = 2000
 MAX_WORKERS = 4

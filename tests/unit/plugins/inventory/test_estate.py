@@ -16,6 +16,7 @@ from bocage_core._common import dsse
 from bocage_core._state import enrolment as enrolments
 from bocage_core._state import floors as floors_file
 from bocage_core._state.floors import Floor, Floors
+from bocage_core._state.inventory_drift import SEALED_ROLES
 
 GW1_ADDRESSES = ("fd7b:4c1e:90a2:1::1/128", "198.19.1.1/32")
 
@@ -237,6 +238,72 @@ def test_drift(folder: Any, changes: dict[str, Any], sentence: str) -> None:
     loaded = folder.load(reports="reports")
     assert loaded.group("drift_mesh") == ["gw1"] and loaded.state() == "state_fresh"
     assert sentence in " ".join(loaded.reported()["drift"]["mesh"])
+
+
+def seal(status: str, *findings: str) -> dict[str, Any]:
+    return {
+        "status": status,
+        "digest": "a" * 64,
+        "base": "b" * 64,
+        "facts": {"kernel": "6.1", "addresses:eth1": ["198.18.1.2/24"]},
+        "counter": 3,
+        "sealed_at": "2026-01-31T08:30:00Z",
+        "findings": list(findings),
+    }
+
+
+def drift_groups(loaded: Any) -> set[str]:
+    return {name for name, group in loaded.inventory.groups.items() if name.startswith("drift_") and group.get_hosts()}
+
+
+def test_intact_seals_are_reported_and_no_drift(folder: Any) -> None:
+    host = folder.enrolled()
+    seals = {"mesh": seal("intact"), "names": seal("changed", "the fact kernel is 6.2 instead of 6.1.")}
+    folder.offer("gw1", host.report_bytes(sections={"mesh": folder.mesh(host, *GW1_ADDRESSES), "seals": seals}))
+    loaded = folder.load(reports="reports")
+    assert loaded.reported()["seals"] == seals
+    assert loaded.reported()["sections"].keys() == {"mesh"}, "nothing is listed twice"
+    assert loaded.reported()["drift"] == {"mesh": []}
+    assert drift_groups(loaded) == set()
+
+
+def test_broken_seals_put_a_host_into_the_groups_of_their_roles(folder: Any) -> None:
+    host = folder.enrolled()
+    seals = {
+        "mesh": seal("broken", "/etc/x was altered on the host."),
+        "names": seal("refused"),
+        "host": seal("intact"),
+        "shop": seal("broken", "shop.service is not running."),
+    }
+    mesh = folder.mesh(host, *GW1_ADDRESSES, drift=["A peer is missing."])
+    folder.offer("gw1", host.report_bytes(sections={"mesh": mesh, "seals": seals}))
+    loaded = folder.load(reports="reports")
+    assert drift_groups(loaded) == {"drift_config", "drift_mesh", "drift_names", "drift_shop"}
+    assert {tuple(loaded.group(name)) for name in drift_groups(loaded)} == {("gw1",)}
+    assert loaded.reported()["drift"] == {
+        "mesh": ["A peer is missing.", "/etc/x was altered on the host."],
+        "names": ["The seal of names is refused."],
+        "shop": ["shop.service is not running."],
+    }
+
+
+def test_drift_of_the_mesh_alone_is_no_drift_of_a_seal(folder: Any) -> None:
+    host = folder.enrolled()
+    folder.offer("gw1", host.report_bytes(sections={"mesh": folder.mesh(host)}))
+    loaded = folder.load(reports="reports")
+    assert (drift_groups(loaded), loaded.reported()["seals"]) == ({"drift_mesh"}, {})
+
+
+def test_drift_groups_of_all_roles_exist_when_they_are_empty(folder: Any) -> None:
+    groups = folder.load().inventory.groups
+    assert {f"drift_{role}" for role in ("config", *SEALED_ROLES)} <= groups.keys()
+
+
+def test_seals_that_no_agent_writes_are_not_believed(folder: Any) -> None:
+    host = folder.enrolled()
+    folder.offer("gw1", host.report_bytes(sections={"seals": {"all": seal("fine")}}))
+    loaded = folder.load(reports="reports")
+    assert (loaded.state(), drift_groups(loaded)) == ("state_untrusted", set())
 
 
 def test_addresses_are_not_compared_where_the_inventory_says_too_little(folder: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from bocage_core._common.estate import Estate, overlay_ipv6
-from bocage_core._state.inventory_drift import OverlayAddresses, mesh_drift
+from bocage_core._state.inventory_drift import OverlayAddresses, mesh_drift, seal_drift
 
 VARIABLES = {
     "estate_name": "test",
@@ -71,3 +71,19 @@ def test_each_difference_is_a_sentence() -> None:
 
 def test_an_interface_that_is_down_has_no_key_to_differ() -> None:
     assert mesh_drift(mesh(public_key=None, drift=["The interface is down."]), KEY, OWN) == ["The interface is down."]
+
+
+def test_seals_that_are_broken_or_refused_are_drift() -> None:
+    seals = {
+        role: {"status": role, "findings": findings}
+        for role, findings in {
+            "intact": [],
+            "broken": ["x is not running."],
+            "changed": ["the fact kernel is 2 instead of 1."],
+            "missing": [],
+            "stale": ["the seal is 9 seconds old."],
+            "refused": [],
+        }.items()
+    }
+    assert seal_drift(seals) == {"broken": ["x is not running."], "refused": ["The seal of refused is refused."]}
+    assert seal_drift({}) == {}

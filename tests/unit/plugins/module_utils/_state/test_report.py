@@ -13,6 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 KEY = "A" * 43 + "="
+SEAL = {
+    "status": "broken",
+    "digest": "a" * 64,
+    "base": "b" * 64,
+    "facts": {"kernel": "6.1", "addresses:eth1": ["198.18.1.2/24"]},
+    "counter": 7,
+    "sealed_at": "2026-01-31T08:30:00Z",
+    "findings": ["/etc/x was altered on the host."],
+}
 PEER = {
     "public_key": KEY,
     "endpoint": "[2001:db8::1]:51820",
@@ -52,6 +61,7 @@ GOOD: dict[str, Any] = {
             "peers": [PEER],
         },
         "gateway": {"lan_interface": "eth1", "forwarding": True, "ruleset_digest": None, "drift": ["nothing"]},
+        "seals": {"mesh": SEAL},
     },
 }
 
@@ -83,6 +93,14 @@ def test_signed_and_verified(signed_estate: Any) -> None:
 def test_later_sections_and_fields_pass() -> None:
     assert Report.from_payload(changed("sections/packages", {"any": [1]})).sections["packages"] == {"any": [1]}
     assert Report.from_payload(changed("sections/mesh/later", 1)).sections["mesh"]["later"] == 1
+
+
+def test_a_seal_that_was_refused_can_be_reported() -> None:
+    document = copy.deepcopy(GOOD)
+    document["sections"]["seals"]["mesh"].update(digest=None, base=None, counter=None, sealed_at=None, facts={})
+    assert Report.from_payload(canonical.dumps(document)).sections["seals"]["mesh"]["counter"] is None
+    document["sections"]["seals"] = {}
+    assert Report.from_payload(canonical.dumps(document)).sections["seals"] == {}
 
 
 def test_an_interface_that_is_down_can_be_reported() -> None:
@@ -140,6 +158,20 @@ def test_an_interface_that_is_down_can_be_reported() -> None:
         ("sections/mesh/peers/0/rx_bytes", 2**64),
         ("sections/gateway/forwarding", 1),
         ("sections/gateway/ruleset_digest", "abc"),
+        ("sections/seals/Mesh", SEAL),
+        ("sections/seals/mesh", []),
+        ("sections/seals/mesh/status", "fine"),
+        ("sections/seals/mesh/status", None),
+        ("sections/seals/mesh/digest", "abc"),
+        ("sections/seals/mesh/base", 1),
+        ("sections/seals/mesh/counter", -1),
+        ("sections/seals/mesh/sealed_at", "yesterday"),
+        ("sections/seals/mesh/facts", None),
+        ("sections/seals/mesh/facts", {"Kernel": "6"}),
+        ("sections/seals/mesh/facts", {"kernel": 6}),
+        ("sections/seals/mesh/facts", {"addresses:eth1": ["\x1b[2J"]}),
+        ("sections/seals/mesh/findings", ["x"] * 6),
+        ("sections/seals/mesh/findings", ["a\u202eb"]),
     ],
 )
 def test_wrong_values_are_refused(path: str, value: object) -> None:
@@ -160,6 +192,7 @@ paths = st.sampled_from(
     + [f"sections/{name}" for name in GOOD["sections"]]
     + [f"sections/{name}/{inner}" for name, section in GOOD["sections"].items() for inner in section]
     + [f"sections/mesh/peers/0/{name}" for name in PEER]
+    + [f"sections/seals/mesh/{name}" for name in SEAL]
 )
 
 
