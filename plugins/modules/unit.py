@@ -70,6 +70,11 @@ options:
     type: list
     elements: str
     default: []
+  settle_seconds:
+    description: After how long a unit that was started, restarted or reloaded is looked at again. One that failed by then
+      fails the task.
+    type: int
+    default: 1
 seealso:
   - module: bocage.fleet.config_files
 notes:
@@ -109,6 +114,7 @@ ARGUMENTS = {
     "changed_paths": {"type": "list", "elements": "path", "default": []},
     "other_units": {"type": "list", "elements": "str", "default": []},
     "check_command": {"type": "list", "elements": "str", "default": []},
+    "settle_seconds": {"type": "int", "default": 1},
 }
 
 

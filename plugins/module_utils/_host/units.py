@@ -16,6 +16,7 @@ import json
 import re
 import shlex
 import stat
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +135,8 @@ def ensure_unit(options: Mapping[str, Any], run: Run, check_mode: bool, stamps: 
             # also a unit that was given up is tried again
             must(run, ["systemctl", "reset-failed", "--", name])
         must(run, ["systemctl", starting.split()[0], "--", name], f"The unit {name} did not {starting.split()[0]}")
+        if wanted == "started":
+            _settle(name, options["settle_seconds"], run)
     if wanted == "stopped":
         stamp_file.unlink(missing_ok=True)
     elif stamp.paths and stamp != held:
@@ -172,6 +175,14 @@ def _check(name: str, command: list[str], run: Run) -> None:
     if status != 0:
         said = (error.strip() or output.strip()).replace("\n", " ")
         raise BocageError(f"The unit {name} was left as it is, because '{' '.join(command)}' refuses: {said}")
+
+
+def _settle(name: str, seconds: int, run: Run) -> None:
+    """What most services find wrong in their configuration they find after systemd counts them as started."""
+    time.sleep(seconds)
+    (state,) = read_units(run, [name])
+    if state.failed or state.crashing:
+        raise BocageError(f"The unit {name} was started and failed; 'journalctl -u {name}' on this host says why.")
 
 
 def _diff(name: str, state: UnitState, actions: list[str]) -> dict[str, str]:

@@ -50,6 +50,7 @@ def test_four_calls(call_module: Any, host: FakeHost, tmp_path: Path) -> None:
     configuration.write_text("1")
     options = {
         "name": "nginx.service",
+        "settle_seconds": 0,
         "enabled": True,
         "restart_on": [str(configuration)],
         "check_command": "nginx -t",

@@ -19,6 +19,7 @@ class FakeSystemd:
     stale: bool = False
     commands: list[str] = field(default_factory=list)
     fail_at: str | None = None
+    dies: bool = False
     read_configuration: Callable[[], object] = lambda: None
     running_with: object = None
 
@@ -31,7 +32,7 @@ class FakeSystemd:
             return 1, "", f"{verb} failed\n"
         match verb:
             case "start" | "restart" | "reload":
-                self.active, self.sub = "active", "running"
+                self.active, self.sub = ("activating", "auto-restart") if self.dies else ("active", "running")
                 self.running_with = self.read_configuration()
             case "stop":
                 self.active, self.sub = "inactive", "dead"

@@ -32,6 +32,7 @@ class Host:
         self.systemd.commands.clear()
         options: dict[str, Any] = {"name": NAME, "state": "started", "enabled": True, "restart_on": [str(self.file)]}
         options |= {"on_change": "restart", "changed_paths": [], "other_units": [], "check_command": []}
+        options["settle_seconds"] = 0
         return ensure_unit({**options, **changes}, self.systemd, check, self.stamps)
 
     def run_that_writes(self, text: str) -> None:
@@ -76,6 +77,18 @@ def test_a_restart_that_fails_is_tried_again(host: Host) -> None:
         host.ensure()
     host.systemd.fail_at = None
     assert host.ensure()["actions"] == [f"restart {NAME}"]
+
+
+def test_a_unit_that_dies_of_its_configuration_is_told_and_tried_again(host: Host) -> None:
+    host.ensure()
+    host.run_that_writes("two\n")
+    host.systemd.dies = True
+    for _run in range(2):
+        with pytest.raises(BocageError, match=r"^The unit demo\.service was started and failed; 'journalctl -u demo"):
+            host.ensure()
+    host.systemd.dies = False
+    assert host.ensure()["actions"] == [f"restart {NAME}"]
+    assert not host.ensure()["changed"]
 
 
 def test_a_unit_that_runs_since_it_was_installed_is_restarted_once(host: Host) -> None:
