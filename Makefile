@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 VENV := $(CURDIR)/.venv
 STAMP := $(VENV)/.installed
+BENCH_VENV := $(CURDIR)/.venv-bench
 INVENTORY ?= inventories/lab
 LAB ?= demo
 PLAYBOOK ?= playbooks/site.yml
@@ -75,7 +76,13 @@ lint: venv build/src ## ansible-lint, ruff, mypy, yamllint, sanity of the built 
 	tests/lint.sh
 	tests/sanity.sh
 
-bench: venv build/src ## figures as JSON lines (BENCH=converge|mesh|state for one group)
+$(BENCH_VENV)/.installed: requirements/bench.txt
+	$(call say,Installing the peers that are compared with)
+	/usr/bin/python3 -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/bench.txt
+	@touch $@
+
+bench: venv build/src $(BENCH_VENV)/.installed ## figures as JSON lines (BENCH=converge|mesh|state for one group)
 	@tests/bench/run.sh $(BENCH)
 
 docs: venv ## reference pages from the specs
@@ -108,4 +115,4 @@ converge: venv ## run a playbook on the inventory (PLAYBOOK=, LIMIT=, ARGS=)
 
 clean: ## remove the lab, its keys and everything that was built
 	@if [ -x $(VENV)/bin/ansible-playbook ]; then $(lab) lab/down.yml -e lab_purge=true; fi
-	rm -rf build .lab inventories/lab/trust $(VENV)
+	rm -rf build .lab inventories/lab/trust $(VENV) $(BENCH_VENV)

@@ -17,6 +17,7 @@ OUT = (
     ".config/",
     ".lab/",
     ".venv/",
+    ".venv-bench/",
     "build/",
     "collections/",
     "inventories/",
