@@ -29,6 +29,14 @@ def figure(
     print(json.dumps(found), flush=True)
 
 
+def missing(name: str, unit: str, why: str) -> None:
+    """A figure that cannot be had, with the reason in one sentence."""
+    print(
+        json.dumps({"name": name, "value": None, "unit": unit, "baseline": None, "ratio": None, "missing": why}),
+        flush=True,
+    )
+
+
 def _short(value: float) -> float:
     """Integers as they are, others with a few significant digits."""
     return value if isinstance(value, int) else float(f"{value:.{_DIGITS}g}")

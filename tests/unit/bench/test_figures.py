@@ -10,6 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import figures
+import pytest
+
 ROOT = Path(__file__).resolve().parents[3]
 BENCH = ROOT / "tests/bench"
 
@@ -51,3 +54,15 @@ def test_a_group_that_fails_is_told() -> None:
     done = run("mesh", ARGS="--nonsense")
     assert done.returncode == 1
     assert done.stderr.endswith("run.sh: the group mesh failed\n")
+
+
+def test_what_cannot_be_had_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    figures.missing("converge.role20.mitogen.seconds", "s", "It is not installed.")
+    assert json.loads(capsys.readouterr().out) == {
+        "name": "converge.role20.mitogen.seconds",
+        "value": None,
+        "unit": "s",
+        "baseline": None,
+        "ratio": None,
+        "missing": "It is not installed.",
+    }
