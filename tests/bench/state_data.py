@@ -82,7 +82,7 @@ class Estate:
             issued_at=self.now - age,
             boot_id=str(uuid.uuid5(uuid.NAMESPACE_DNS, f"boot {number}")),
             previous=hashlib.sha256(str(number).encode()).hexdigest(),
-            sections={"system": self._system(number), "mesh": self._mesh(number)},
+            sections={"system": self._system(number), "mesh": self._mesh(number), "seals": self._seals(number)},
         )
         return replace(report, digest=canonical.digest(report.to_payload()))
 
@@ -95,6 +95,22 @@ class Estate:
             "memory_total_bytes": 8 * 2**30,
             "cpu_count": 4,
             "agent_version": "0.1.0",
+        }
+
+    def _seals(self, number: int) -> dict[str, Any]:
+        """What a host without further duties has: five roles, and sometimes one that was tampered with."""
+        broken = number % 100 >= 100 - DRIFTED
+        return {
+            role: {
+                "status": "broken" if broken and role == "names" else "intact",
+                "digest": hashlib.sha256(f"digest {role} {number}".encode()).hexdigest(),
+                "base": hashlib.sha256(f"base {role} {number}".encode()).hexdigest(),
+                "facts": {"kernel": "6.1.0-28-amd64"} if role == "mesh" else {},
+                "counter": number % 50 + 1,
+                "sealed_at": timestamps.write(self.now - timedelta(days=1)),
+                "findings": ["bocage-names.service is not running."] if broken and role == "names" else [],
+            }
+            for role in ("agent", "firewall", "host", "mesh", "names")
         }
 
     def _mesh(self, number: int) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from ansible._internal._templating._jinja_bits import AnsibleEnvironment  # noqa
 from ansible.parsing.dataloader import DataLoader  # noqa: E402
 
 PLUGINS = ("bocage.fleet.estate", "ansible.builtin.constructed")
-STATE_GROUPS = re.compile(r"state_[a-z]+|drift_mesh")
+STATE_GROUPS = re.compile(r"state_[a-z]+|drift_[a-z]+")
 # As the project's ansible.cfg has it.
 manager.IGNORED = re.compile(rb"^\.|^trust$|^group_vars$")
 
