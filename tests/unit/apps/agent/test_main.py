@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bocage_agent import VERSION, chain, make_report
+from bocage_agent import VERSION, chain, make_report, seal_writing, seals
 from bocage_core._common import dsse
 from bocage_core._common.errors import BocageError
 from bocage_core._state import acceptance
 from bocage_core._state import report as reports
 from bocage_core._state.acceptance import LastSeen
 from bocage_core._state.report import MAX_REPORT_BYTES
+from sealed_host import SealedHost, file
 
 ROOT = Path(__file__).parents[4]
 
@@ -150,6 +151,8 @@ def test_a_missing_authority_is_a_fault_but_the_report_is_spooled(agent: Any) ->
         ({"gateway": {"lan": "eth1"}}, "lacks lan_interface"),
         ({"key_file": "report.key"}, "key_file"),
         ({"request_timeout_seconds": 0}, "request_timeout_seconds"),
+        ({"seals_directory": "seals"}, "seals_directory"),
+        ({"seal_public_key_file": 1}, "seal_public_key_file"),
         ({"colour": 1}, "unknown fields: colour"),
     ],
 )
@@ -209,6 +212,50 @@ def test_a_large_hub_lists_fewer_peers_and_counts_all(agent: Any) -> None:
     assert 50 < len(fitted.sections["mesh"]["peers"]) < 200
     assert fitted.sections["mesh"]["peer_count"] == 24000
     assert reports.verify(dsse.load(envelope), agent.host.enrolment.report_key) == fitted
+
+
+def test_findings_on_seals_are_left_out_last(agent: Any) -> None:
+    seal = {
+        "status": "broken",
+        "digest": "a" * 64,
+        "base": "b" * 64,
+        "facts": {},
+        "counter": 1,
+        "sealed_at": "2026-01-31T08:30:00Z",
+        "findings": ["x" * 200] * 5,
+    }
+    report = agent.host.report()
+    filler = {"list": ["x" * 18000]}
+    report = replace(report, sections={"filler": filler, "seals": {f"role{number}": seal for number in range(7)}})
+    fitted, envelope = make_report.sign_fitting(report, agent.host.report_private)
+    assert len(envelope) <= MAX_REPORT_BYTES
+    assert {len(one["findings"]) for one in fitted.sections["seals"].values()} == {1}
+    alone = replace(report, sections={"seals": report.sections["seals"]})
+    assert make_report.sign_fitting(alone, agent.host.report_private)[0].sections == alone.sections
+
+
+def test_seals_are_a_section_of_the_report(
+    agent: Any, sealed: SealedHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the files of tests lie where a report does not look
+    monkeypatch.setattr(seals, "_HIDDEN_FROM_REPORTS", ())
+
+    def section() -> Any:
+        return json.loads(agent.call("report", "--print")[1])["sections"]["seals"]
+
+    agent.host = sealed.host
+    agent.__post_init__()
+    agent.configure(seals_directory=str(sealed.folder / "seals"), seal_public_key_file=str(sealed.folder / "seal.pub"))
+    assert section() == {}
+    path = tmp_path / "sealed-file"
+    path.write_text("x")
+    seal_writing.write(sealed.settings, {"seals": {"mesh": sealed.signed("mesh", [file(str(path))], facts={})}})
+    assert (section()["mesh"]["status"], section()["mesh"]["counter"]) == ("intact", 1)
+    path.chmod(0o777)
+    assert section()["mesh"]["findings"] == [f"{path} has the mode 0777 instead of 0644."]
+    (sealed.folder / "seals" / "mesh.json").write_bytes(b"damaged")
+    assert section()["mesh"]["status"] == "refused"
+    assert agent.call("report")[0] == 0
 
 
 def test_a_report_that_cannot_fit_is_a_fault(agent: Any) -> None:
