@@ -16,6 +16,8 @@ description:
   - A name that is enrolled keeps its keys. Other keys need O(replace=true), which signs a later generation that says
     which document it replaces.
   - A document that says all that is wanted is left as it is, to the byte.
+  - A revocation and a new generation are also written to the signed C(floors.json) beside the documents, so that an
+    earlier document which somebody puts back is not believed.
 author:
   - The Bocage maintainers (@bocage-fleet)
 extends_documentation_fragment:
@@ -226,6 +228,9 @@ def ensure_enrolment(options: dict, check_mode: bool) -> dict:
     held = trust_writer.read_enrolment(path, public)
     current, envelope = held or (None, None)
     now = timestamps.now()
+    floors = trust_writer.read_floors(folder, public, now)
+    if current is not None and options["state"] == "present":
+        trust_writer.check_permitted(current, floors, path)
     if options["state"] == "revoked":
         new = enrol.plan_revocation(current, options["name"], now)
     else:
@@ -235,33 +240,34 @@ def ensure_enrolment(options: dict, check_mode: bool) -> dict:
                 raise BadInput(f"The host {options['name']} gave no keys; report_key and mesh_key are needed.")
             return {**result, "changed": current is None}
         new = enrol.plan_enrolment(current, wanted, now, options["replace"])
-    if new is None:
-        return {
-            **result,
-            "changed": False,
-            "host_id": current.host_id,
-            "generation": current.generation,
-            "envelope": envelope,
-        }
-    if new.kind == "enrolment":
-        enrol.check_others(new, trust_writer.other_enrolments(folder, new.name))
-        enrolments.accept(current, new)
-    signed = enrolments.sign(new, private)
+    if new is not None:
+        trust_writer.check_permitted(new, floors, path)
+        if new.kind == "enrolment":
+            enrol.check_others(new, trust_writer.other_enrolments(folder, new.name))
+            enrolments.accept(current, new)
+        envelope = enrolments.sign(new, private)
+    last = current if new is None else new
+    # also where a run was interrupted between the two files
+    following = floors.following(last, now)
     if not check_mode:
-        trust_writer.write_enrolment(path, signed)
-    return {
-        **result,
-        "changed": True,
-        "host_id": new.host_id,
-        "generation": new.generation,
-        "envelope": None if check_mode else signed,
-        "diff": {
-            "before": trust_writer.describe(current),
-            "after": trust_writer.describe(new),
+        if new is not None:
+            trust_writer.write_enrolment(path, envelope)
+        if following != floors:
+            trust_writer.write_floors(folder, following, private)
+    result |= {
+        "changed": new is not None or following != floors,
+        "host_id": last.host_id,
+        "generation": last.generation,
+        "envelope": None if check_mode and new is not None else envelope,
+    }
+    if result["changed"]:
+        result["diff"] = {
+            "before": trust_writer.describe(current) + trust_writer.describe_floor(floors, last.host_id),
+            "after": trust_writer.describe(last) + trust_writer.describe_floor(following, last.host_id),
             "before_header": str(path),
             "after_header": str(path),
-        },
-    }
+        }
+    return result
 
 
 def main() -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from .._common import canonical, dsse, fields, timestamps
+from .enrolment import Enrolment
 
 PAYLOAD_TYPE = "application/vnd.bocage.floors+json"
 MAX_FLOORS_BYTES = 16 * 1024 * 1024
@@ -74,6 +75,33 @@ class Floors:
         for host_id, floor in seen.items():
             floors[host_id] = max(floor, floors.get(host_id, floor))
         return Floors(issued_at=issued_at, floors=floors, revoked=self.revoked | revoked)
+
+    def permit(self, enrolment: Enrolment) -> bool:
+        """Whether a document is none of before a revocation or of an earlier generation than was signed already."""
+        floor = self.floors.get(enrolment.host_id)
+        known = 1 if floor is None else floor.generation
+        if enrolment.host_id in self.revoked and not enrolment.revoked:
+            return enrolment.generation > known
+        return enrolment.generation >= known
+
+    def following(self, enrolment: Enrolment, now: datetime) -> Floors:
+        """What has to be known after a document was signed: the same floors where they say it already.
+
+        A host that was revoked is taken off the list by a later generation, as what was revoked is below its floor.
+        """
+        host_id, floor = enrolment.host_id, Floor(enrolment.generation, 0)
+        held = self.floors.get(host_id)
+        if enrolment.revoked:
+            revoked = self.revoked | {host_id}
+        elif enrolment.generation > (1 if held is None else held.generation):
+            revoked = self.revoked - {host_id}
+        else:
+            return self
+        floors = {**self.floors, host_id: floor if held is None else max(held, floor)}
+        if (floors, revoked) == (self.floors, self.revoked):
+            return self
+        # of two lists the later counts, so a clock that stands still must not make them equal
+        return Floors(max(now, self.issued_at + timedelta(seconds=1)), floors, revoked)
 
 
 def sign(floors: Floors, private_key_pem: bytes) -> dict[str, Any]:

@@ -8,14 +8,17 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from .._common import atomic, dsse
 from .._common.errors import BadInput, BocageError
 from . import enrolment as enrolments
+from . import floors as floors_file
 from . import trust
 from .enrolment import Enrolment
+from .floors import Floors
 
 MAX_KEY_BYTES = 4096
 
@@ -82,6 +85,42 @@ def other_enrolments(folder: Path, name: str) -> Iterator[Enrolment]:
 def write_enrolment(path: Path, envelope: dict[str, Any]) -> None:
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     atomic.write_file(path, json.dumps(envelope, indent=2).encode() + b"\n", 0o644)
+
+
+def read_floors(folder: Path, public: bytes, now: datetime) -> Floors:
+    """The signed list of generations and revocations, or an empty one; one that does not verify is an error."""
+    path = folder / trust.FLOORS_FILE
+    try:
+        raw = atomic.read_bounded(path, floors_file.MAX_FLOORS_BYTES)
+    except FileNotFoundError:
+        return Floors(now)
+    try:
+        return floors_file.verify_bytes(raw, public, f"the file {path}")
+    except BocageError as error:
+        raise BadInput(f"{error} Restore the file before a host is enrolled or revoked.") from error
+
+
+def write_floors(folder: Path, floors: Floors, private: bytes) -> None:
+    envelope = floors_file.sign(floors, private)
+    atomic.write_file(folder / trust.FLOORS_FILE, json.dumps(envelope, indent=2).encode() + b"\n", 0o644)
+
+
+def check_permitted(enrolment: Enrolment, floors: Floors, path: Path) -> None:
+    """A document of before must not come back, neither as a file that was put back nor signed anew."""
+    if not floors.permit(enrolment):
+        raise BadInput(
+            f"The host {enrolment.name} was revoked or enrolled in a later generation than {enrolment.generation}, as"
+            f" {path.parents[1] / trust.FLOORS_FILE} says; restore the {path} that was signed last,"
+            " or remove /etc/bocage and /var/lib/bocage on the host so that it becomes another one."
+        )
+
+
+def describe_floor(floors: Floors, host_id: str) -> str:
+    """What the list says of one host, as text for a diff."""
+    floor = floors.floors.get(host_id)
+    words = [] if floor is None else [f"generation {floor.generation} or later"]
+    words += ["revoked"] if host_id in floors.revoked else []
+    return f"{trust.FLOORS_FILE}: {', '.join(words)}\n" if words else ""
 
 
 def describe(enrolment: Enrolment | None) -> str:

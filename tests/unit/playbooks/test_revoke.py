@@ -49,12 +49,21 @@ def test_a_revoked_host_is_no_peer_any_more(inventory: Path, signed_estate: Any)
     unnamed = run("ansible-playbook", inventory, playbook, "-e", "revoke_hosts=tele1")
     assert unnamed.returncode != 0 and "Say who revokes and whom" in unnamed.stdout
     before = (inventory / "trust/enrolments/lyon-desk1.json").read_bytes()
+    enrolled = (inventory / "trust/enrolments/tele1.json").read_bytes()
 
     done = run("ansible-playbook", inventory, playbook, "-e", "enrol_key_holder=anna revoke_hosts=tele1")
     assert done.returncode == 0, done.stdout + done.stderr
     signed = json.loads((inventory / "trust/enrolments/tele1.json").read_bytes())
     assert enrolments.verify(signed, signed_estate.public).revoked
     assert (inventory / "trust/enrolments/lyon-desk1.json").read_bytes() == before
+
+    # whoever puts the document of before back gains nothing
+    revoked = (inventory / "trust/enrolments/tele1.json").read_bytes()
+    (inventory / "trust/enrolments/tele1.json").write_bytes(enrolled)
+    listed = json.loads(run("ansible-inventory", inventory, "--list").stdout)
+    assert listed["state_untrusted"]["hosts"] == ["tele1"]
+    assert "signed list of the revoked" in str(listed["_meta"]["hostvars"]["tele1"]["reported"])
+    (inventory / "trust/enrolments/tele1.json").write_bytes(revoked)
 
     listed = json.loads(run("ansible-inventory", inventory, "--list").stdout)
     assert listed["state_untrusted"]["hosts"] == ["tele1"]

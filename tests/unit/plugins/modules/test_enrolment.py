@@ -14,7 +14,10 @@ import pytest
 from ansible_collections.bocage.fleet.plugins.modules import enrolment as module
 from bocage_core._common import dsse, timestamps
 from bocage_core._state import enrolment as enrolments
+from bocage_core._state import floors as floors_file
+from bocage_core._state import trust
 from bocage_core._state.enrolment import Enrolment
+from bocage_core._state.floors import Floor, Floors
 
 
 def new_key() -> str:
@@ -40,6 +43,10 @@ class Folder:
 
     def document(self, name: str = "gw1") -> Enrolment:
         return enrolments.verify_bytes(self.raw(name), dsse.public_key_of(self.private))
+
+    def floors(self) -> Floors:
+        raw = (self.path / "floors.json").read_bytes()
+        return floors_file.verify_bytes(raw, dsse.public_key_of(self.private))
 
     def put(self, document: Enrolment) -> None:
         (self.path / "enrolments").mkdir(exist_ok=True)
@@ -158,6 +165,62 @@ def test_revocation_and_return(folder: Folder) -> None:
     assert "and was revoked" in folder.call()["msg"]
     assert folder.call(replace=True)["generation"] == 2
     enrolments.accept(revoked, folder.document())
+
+
+def test_a_revocation_and_a_new_generation_are_on_the_signed_list(folder: Folder) -> None:
+    """floors.json, which the inventory reads; one that says nothing new keeps its bytes."""
+    folder.call()
+    host_id, file = folder.options["host_id"], folder.path / "floors.json"
+    assert not file.exists(), "a first enrolment has nothing below it"
+    assert folder.call(state="revoked", check=True)["changed"] and not file.exists()
+    done = folder.call(state="revoked", diff=True)
+    assert done["diff"]["after"].endswith("floors.json: generation 1 or later, revoked\n")
+    listed = folder.floors()
+    assert (listed.revoked, listed.floors) == ({host_id}, {host_id: Floor(1, 0)})
+    before = file.read_bytes()
+    assert not folder.call(state="revoked")["changed"] and file.read_bytes() == before
+    folder.call(replace=True)
+    taken_back = folder.floors()
+    assert (taken_back.revoked, taken_back.floors) == (frozenset(), {host_id: Floor(2, 0)})
+    assert taken_back.issued_at > listed.issued_at
+    assert trust.read_trust(folder.path).problems == {}
+    assert not folder.call()["changed"]
+
+
+def test_an_interruption_between_the_two_files_is_finished_by_the_next_run(folder: Folder) -> None:
+    folder.call()
+    folder.call(state="revoked")
+    (folder.path / "floors.json").unlink()
+    assert folder.call(state="revoked", check=True)["changed"]
+    assert folder.call(state="revoked")["changed"]
+    assert folder.floors().revoked == {folder.options["host_id"]}
+
+
+def test_attack_a_document_of_before_is_put_back_or_signed_again(folder: Folder) -> None:
+    folder.call()
+    file, first = folder.path / "enrolments/gw1.json", folder.raw()
+    folder.call(state="revoked")
+    revoked = folder.raw()
+    file.write_bytes(first)
+    assert trust.read_trust(folder.path).is_revoked(folder.document())
+    for replace in (False, True):
+        message = folder.call(replace=replace)["msg"]
+        assert message.startswith("The host gw1 was revoked or enrolled in a later generation than 1, as ")
+    assert folder.call(state="revoked")["changed"] and folder.document().revoked
+    file.unlink()
+    assert "restore the" in folder.call()["msg"] and not file.exists()
+    file.write_bytes(revoked)
+    assert folder.call(replace=True)["generation"] == 2
+    file.write_bytes(revoked)
+    assert "later generation than 1" in folder.call(replace=True)["msg"]
+
+
+def test_a_list_that_does_not_verify_is_not_overwritten(folder: Folder) -> None:
+    folder.call()
+    forged = json.dumps(floors_file.sign(Floors(timestamps.now()), dsse.generate_private_key()))
+    (folder.path / "floors.json").write_text(forged)
+    assert "Restore the file before a host is enrolled or revoked." in folder.call(state="revoked")["msg"]
+    assert (folder.path / "floors.json").read_text() == forged and not folder.document().revoked
 
 
 def test_a_cloned_image_is_recognised(folder: Folder) -> None:

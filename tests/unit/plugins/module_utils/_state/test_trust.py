@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -181,3 +182,28 @@ def test_fuzz_floors_raise_nothing_else(document: dict[str, Any]) -> None:
         Floors.from_payload(payload)
     except Refused as refusal:
         assert refusal.code == "malformed"
+
+
+def test_floors_follow_what_was_signed(signed_estate: Any) -> None:
+    host, other = signed_estate.host("gw1"), signed_estate.host("gw2")
+    first, host_id = host.enrolment, host.enrolment.host_id
+    revoked = dataclasses.replace(first, kind="revocation")
+    second = host.successor().enrolment
+    empty = Floors(signed_estate.now)
+    assert empty.following(first, signed_estate.now) is empty and empty.permit(first)
+    after_revocation = empty.following(revoked, signed_estate.now)
+    assert after_revocation.following(revoked, signed_estate.now) is after_revocation
+    assert [after_revocation.permit(one) for one in (first, revoked, second)] == [False, True, True]
+    # a document of before takes nobody off the list
+    assert after_revocation.following(first, signed_estate.now) is after_revocation
+    back = after_revocation.following(second, signed_estate.now)
+    assert (back.revoked, back.floors) == (frozenset(), {host_id: Floor(2, 0)})
+    assert [back.permit(one) for one in (first, revoked, second)] == [False, False, True]
+    assert back.issued_at > after_revocation.issued_at > empty.issued_at
+    assert back.permit(other.enrolment)
+    # a counter that was seen stays
+    seen = back.raised({host_id: Floor(2, 7)}, frozenset(), signed_estate.now)
+    assert seen.following(second, signed_estate.now) is seen
+    assert seen.following(dataclasses.replace(second, kind="revocation"), signed_estate.now).floors[host_id] == Floor(
+        2, 7
+    )
