@@ -6,11 +6,11 @@ Loading is most of the time of a short call, so that each verb loads what it nee
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from bocage_core._common import atomic, canonical, timestamps
@@ -20,25 +20,11 @@ from .settings import DEFAULT_PATH, Settings, read_settings
 
 STATUS_FILE = "status.json"
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
+_DEEDS_OF_A_CONTROLLER = ("check", "write")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="bocage-agent", description="Reports the state of this host to its estate.")
-    parser.add_argument("--config", type=Path, default=DEFAULT_PATH, help="the settings file")
-    # with prog given, no help is formatted to find it out
-    verbs = parser.add_subparsers(dest="verb", required=True, prog="bocage-agent")
-    report = verbs.add_parser("report", help="make a report and deliver it with all that waits")
-    report.add_argument("--print", action="store_true", help="only print what would be reported")
-    status = verbs.add_parser("status", help="show what was delivered and what waits")
-    seals = verbs.add_parser("seals", help="check, write or show the seals of this host")
-    deeds = seals.add_subparsers(dest="deed", required=True, prog="bocage-agent seals")
-    check = deeds.add_parser("check", help="answer the request of a controller on the standard input")
-    write = deeds.add_parser("write", help="seal what a controller signed, from the standard input")
-    verify = deeds.add_parser("verify", help="show all seals; fails where one is not intact")
-    verify.add_argument("--json", action="store_true", help="as JSON")
-    for verb in (report, status, check, write, verify):
-        verb.add_argument("--config", type=Path, default=argparse.SUPPRESS, help="the settings file")
-    options = parser.parse_args(arguments)
+    options = _options(sys.argv[1:] if arguments is None else list(arguments))
     try:
         settings = read_settings(options.config)
         if options.verb == "status":
@@ -60,6 +46,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fault(f"{error.strerror}: {error.filename or 'a file of the agent'}.")
     return 0
+
+
+def _options(arguments: list[str]) -> Any:
+    options = SimpleNamespace(config=DEFAULT_PATH)
+    if len(arguments) == 2 and arguments[0] == "seals" and arguments[1] in _DEEDS_OF_A_CONTROLLER:
+        # as in every run on every host: nothing to parse, and no parser to load
+        options.verb, options.deed = arguments
+        return options
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="bocage-agent", description="Reports the state of this host to its estate.")
+    parser.add_argument("--config", type=Path, default=argparse.SUPPRESS, help="the settings file")
+    # with prog given, no help is formatted to find it out
+    verbs = parser.add_subparsers(dest="verb", required=True, prog="bocage-agent")
+    report = verbs.add_parser("report", help="make a report and deliver it with all that waits")
+    report.add_argument("--print", action="store_true", help="only print what would be reported")
+    status = verbs.add_parser("status", help="show what was delivered and what waits")
+    seals = verbs.add_parser("seals", help="check, write or show the seals of this host")
+    deeds = seals.add_subparsers(dest="deed", required=True, prog="bocage-agent seals")
+    check = deeds.add_parser("check", help="answer the request of a controller on the standard input")
+    write = deeds.add_parser("write", help="seal what a controller signed, from the standard input")
+    verify = deeds.add_parser("verify", help="show all seals; fails where one is not intact")
+    verify.add_argument("--json", action="store_true", help="as JSON")
+    for verb in (report, status, check, write, verify):
+        verb.add_argument("--config", type=Path, default=argparse.SUPPRESS, help="the settings file")
+    parser.parse_args(arguments, options)
+    return options
 
 
 def _report(settings: Settings) -> None:
@@ -88,7 +101,7 @@ def _report(settings: Settings) -> None:
     _log(f"Report {report.counter} was made, {delivery.delivered} were delivered, {waiting} are spooled.")
 
 
-def _seals(settings: Settings, options: argparse.Namespace) -> int:
+def _seals(settings: Settings, options: Any) -> int:
     if options.deed == "verify":
         from .seal_table import lines
         from .seals import MOST_IN_A_CHECK, section

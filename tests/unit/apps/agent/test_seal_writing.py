@@ -214,16 +214,19 @@ def test_the_program_says_what_is_wrong_with_a_request(sealed: SealedHost, given
 @pytest.mark.parametrize(
     ("words", "never"),
     [
-        (("seals", "check"), {"httpx", "ssl", "asyncio", "logging", "securesystemslib", "bocage_agent.make_report",
-                              "bocage_core._mesh", "bocage_core._gateway"}),
+        (
+            ("seals", "check"),
+            {"argparse", "httpx", "ssl", "asyncio", "logging", "securesystemslib", "bocage_agent.make_report",
+             "bocage_core._mesh", "bocage_core._gateway"},
+        ),
         (("report", "--print"), {"httpx", "ssl", "asyncio", "bocage_agent.seals", "bocage_agent.observe"}),
     ],
 )  # fmt: skip
 def test_a_verb_loads_only_what_it_needs(sealed: SealedHost, words: tuple[str, ...], never: set[str]) -> None:
-    arguments = [*words, "--config", str(sealed.config)]
     code = (
-        "import sys; from bocage_agent.main import main;"
-        f" main({arguments!r}); print(sorted({never!r} & sys.modules.keys()), file=sys.stderr)"
+        "import sys; from pathlib import Path; from bocage_agent import main;"
+        f" main.DEFAULT_PATH = Path({str(sealed.config)!r}); status = main.main({list(words)!r});"
+        f" print(status, sorted({never!r} & sys.modules.keys()), file=sys.stderr)"
     )
     environment = {"PYTHONPATH": str(ROOT / "build" / "src"), "PATH": os.environ["PATH"]}
     done = subprocess.run(
@@ -234,7 +237,7 @@ def test_a_verb_loads_only_what_it_needs(sealed: SealedHost, words: tuple[str, .
         text=True,
         check=False,
     )
-    assert done.stderr == "[]\n"
+    assert done.stderr == "0 []\n"
 
 
 def test_writers_wait_for_each_other(sealed: SealedHost, tmp_path: Path) -> None:
