@@ -44,8 +44,8 @@ _THINGS = {
 }
 
 
-def findings(item: Item, sealed: Observed, now: Observed, altered: Altered, excused: frozenset[str]) -> Iterator[str]:
-    """One sentence for each difference; `excused` are configuration files that another seal answers for."""
+def findings(item: Item, sealed: Observed, now: Observed, altered: Altered, owned: frozenset[str]) -> Iterator[str]:
+    """One sentence for each difference; `owned` are configuration files that seals watch as files."""
     if sealed == now:
         return
     if "error" in now:
@@ -56,7 +56,7 @@ def findings(item: Item, sealed: Observed, now: Observed, altered: Altered, excu
         gone = now["digest"] is None
         yield f"{item['name']} was removed." if gone else f"files in {item['name']} were altered on the host."
     elif item["kind"] == "package":
-        yield from _package(item["name"], sealed, now, altered, excused)
+        yield from _package(item["name"], sealed, now, altered, owned)
     elif item["kind"] == "unit":
         yield from _unit(item, sealed, now)
     elif item["kind"] == "account":
@@ -66,15 +66,17 @@ def findings(item: Item, sealed: Observed, now: Observed, altered: Altered, excu
 
 
 def depends_findings(
-    name: str, sealed: Observed, now: Observed, altered: Altered, excused: frozenset[str]
+    name: str, sealed: Observed, now: Observed, altered: Altered, owned: frozenset[str]
 ) -> Iterator[str]:
     """The same for a package that sealed ones need: another version of it is no drift."""
     if sealed == now:
         return
-    if now["state"] != "present":
+    if "error" in now:
+        yield now["error"]
+    elif now["state"] != "present":
         yield f"the package {name}, which sealed packages need, is no longer installed."
     elif now["version"] == sealed["version"]:
-        yield from _package(name, sealed, now, altered, excused)
+        yield from _package(name, sealed, now, altered, owned)
 
 
 def contradiction(item: Item, now: Observed) -> str | None:
@@ -120,7 +122,7 @@ def _file(name: str, sealed: Observed, now: Observed) -> Iterator[str]:
         yield f"what {name} leads to was altered on the host."
 
 
-def _package(name: str, sealed: Observed, now: Observed, altered: Altered, excused: frozenset[str]) -> Iterator[str]:
+def _package(name: str, sealed: Observed, now: Observed, altered: Altered, owned: frozenset[str]) -> Iterator[str]:
     if now["state"] != sealed["state"]:
         if sealed["state"] == "absent":
             yield f"the package {name} is installed, but the role removed it."
@@ -138,7 +140,7 @@ def _package(name: str, sealed: Observed, now: Observed, altered: Altered, excus
         yield f"files of the package {name} were altered or removed on the host{some}."
     before, after = sealed["conffiles"], now["conffiles"]
     for path in sorted(before.keys() | after.keys()):
-        if before.get(path) != after.get(path) and path not in excused:
+        if before.get(path) != after.get(path) and path not in owned:
             yield f"{path}, of the package {name}, was altered or removed on the host."
 
 

@@ -155,12 +155,16 @@ def _lines(folder: bytes, inside: bytes) -> Iterator[bytes]:
             if entry.name == b"__pycache__":
                 continue
             name = inside + b"/" + entry.name
-            found = entry.stat(follow_symlinks=False)
+            try:
+                found = entry.stat(follow_symlinks=False)
+                line = _line(name, entry.path, found)
+            except FileNotFoundError:
+                continue  # it went while this was looked at
             if stat.S_ISDIR(found.st_mode):
                 yield _folder_line(name, found)
                 yield from _lines(entry.path, name)
             else:
-                yield _line(name, entry.path, found)
+                yield line
 
 
 def _hint(found: os.stat_result) -> dict[str, int]:

@@ -36,7 +36,11 @@ class Packages:
     def package(self, name: str) -> Observed:
         """State, version, and the digests of the package's files."""
         if name not in self._found:
-            self._found[name] = self._observe(name.encode())
+            try:
+                self._found[name] = self._observe(name.encode())
+            except OSError as error:
+                reason = f"{error.strerror}: {error.filename}"
+                self._found[name] = {"error": f"the package {name} cannot be looked at: {reason}."}
         return self._found[name]
 
     def closure(self, names: Iterable[str]) -> list[str]:

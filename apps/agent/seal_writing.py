@@ -60,21 +60,20 @@ def write(settings: Settings, document: Any, machine: Machine | None = None) -> 
         # From here on no earlier seal of these roles counts; an interruption leaves none.
         counters = store.advance(observed) if observed else {}
         for role, (observations, depends) in observed.items():
-            statement = statements[role]
+            envelope = statements[role].envelope
             half = Observed(
                 host_id=host.host_id,
                 role=role,
                 counter=counters[role],
                 sealed_at=timestamps.now(),
-                desired=documents.desired_digest(statement.envelope),
+                desired=documents.desired_digest(envelope),
                 observations=observations,
                 depends=depends,
             )
-            seal = documents.write_seal(statement.envelope, documents.sign_observed(half, host.private_key))
-            if len(seal) > documents.MAX_SEAL_BYTES:
-                refused[role] = f"the seal would have {len(seal)} bytes, more than the {documents.MAX_SEAL_BYTES} read."
-            else:
-                store.write(role, seal)
+            try:
+                store.write(role, _seal(envelope, half, host))
+            except BocageError as error:
+                refused[role] = str(error)
     return {
         "sealed": sorted(observed.keys() - refused),
         "refused": {role: sentence(refused[role]) for role in sorted(refused)},
@@ -98,6 +97,14 @@ def _statements(
         except BocageError as error:
             refused[role] = str(error)
     return found
+
+
+def _seal(envelope: Mapping[str, Any], half: Observed, host: Host) -> bytes:
+    """The file of a seal; raises BocageError for one that no check would read."""
+    seal = documents.write_seal(envelope, documents.sign_observed(half, host.private_key))
+    if len(seal) > documents.MAX_SEAL_BYTES:
+        raise BocageError(f"the seal would have {len(seal)} bytes, more than the {documents.MAX_SEAL_BYTES} read.")
+    return seal
 
 
 def _observe(desired: Desired, observer: Observer) -> tuple[list[dict[str, Any]], dict[str, Any]]:

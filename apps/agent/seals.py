@@ -155,14 +155,14 @@ def _judge(
     # programs work from here on, while facts and files are read
     observer = Observer(machine.start, machine.root, store.key() or b"", items)
     facts = machine.facts({*wanted_facts, *(name for seal in seals.values() for name in seal.desired.facts)})
-    owned = {role: _owned(seal.desired.items) for role, seal in readable.items()}
+    # Configuration of packages that a role wrote, this one or another: its seal watches the file itself.
+    owned = frozenset(path for seal in readable.values() for path in _owned(seal.desired.items))
     for role, seal in seals.items():
         changed = list(_changed_facts(seal, facts))
         if changed or role not in kept:
             verdicts[role] = Verdict("changed", seal, changed)
             continue
-        excused = frozenset().union(*(paths for other, paths in owned.items() if other != role))
-        found = list(_differences(seal, observer, excused, hidden))
+        found = list(_differences(seal, observer, owned, hidden))
         if found:
             verdicts[role] = Verdict("broken", seal, found)
         elif max_age_seconds is not None:
@@ -202,7 +202,7 @@ def read_verdicts(store: SealStore, host: Host, roles: Iterable[str]) -> dict[st
     return verdicts
 
 
-def _differences(seal: Seal, observer: Observer, excused: frozenset[str], hidden: tuple[str, ...]) -> Iterator[str]:
+def _differences(seal: Seal, observer: Observer, owned: frozenset[str], hidden: tuple[str, ...]) -> Iterator[str]:
     sealed_ns = (int(seal.observed.sealed_at.timestamp()) + 1) * _NS
 
     def altered(name: str) -> list[str]:
@@ -213,9 +213,9 @@ def _differences(seal: Seal, observer: Observer, excused: frozenset[str], hidden
         if hidden and item["kind"] in ("file", "tree") and item["name"].startswith(hidden):
             continue
         now, _hint = observer.observe(item, one["observed"], one["hint"])
-        yield from compare.findings(item, one["observed"], now, altered, excused)
+        yield from compare.findings(item, one["observed"], now, altered, owned)
     for name, sealed in seal.observed.depends.items():
-        yield from compare.depends_findings(name, sealed, observer.packages.package(name), altered, excused)
+        yield from compare.depends_findings(name, sealed, observer.packages.package(name), altered, owned)
 
 
 def _changed_facts(seal: Seal, facts: Mapping[str, Any]) -> Iterator[str]:
@@ -228,9 +228,9 @@ def _words(value: Any) -> str:
     return (", ".join(value) or "none") if isinstance(value, list) else str(value)
 
 
-def _owned(items: Iterable[Item]) -> frozenset[str]:
+def _owned(items: Iterable[Item]) -> Iterator[str]:
     """Files that a seal answers for, also where a package brought them."""
-    return frozenset(one["name"] for one in items if one["kind"] == "file" and one["state"] != "absent")
+    return (one["name"] for one in items if one["kind"] == "file" and one["state"] != "absent")
 
 
 def _answer(verdict: Verdict, with_parts: bool) -> dict[str, Any]:

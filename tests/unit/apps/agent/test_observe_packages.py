@@ -136,6 +136,20 @@ def test_configuration_that_another_role_owns_is_left_to_its_seal(sealed: Sealed
     assert len(sealed.findings()) == 1
 
 
+def test_configuration_that_the_role_itself_writes_is_told_once(sealed: SealedHost) -> None:
+    sealed.seal(package("nftables"), file("/etc/nftables.conf"))
+    sealed.put("/etc/nftables.conf", "altered")
+    assert sealed.findings() == ["/etc/nftables.conf was altered on the host."]
+
+
+def test_a_host_without_dpkgs_tables_says_so(sealed: SealedHost) -> None:
+    sealed.seal(package("nftables"))
+    sealed.path(STATUS).unlink()
+    assert sealed.findings()[0].startswith("the package nftables cannot be looked at: No such file or directory: ")
+    refused = sealed.write(names=sealed.signed("names", [package("nftables")]))["refused"]
+    assert refused["names"].startswith("the package nftables cannot be looked at: ")
+
+
 def test_an_obsolete_conffile_is_nobodys_business(sealed: SealedHost) -> None:
     sealed.seal(package("nftables"))
     sealed.put("/etc/old.conf", "")

@@ -152,6 +152,13 @@ def test_a_seal_that_no_check_would_read_is_not_written(sealed: SealedHost, monk
     assert sealed.store.roles() == []
 
 
+def test_a_name_that_is_no_text_stops_one_role_and_not_the_others(sealed: SealedHost) -> None:
+    sealed.path("/etc/link").symlink_to(os.fsdecode(b"\xff"))
+    statements = {"mesh": sealed.signed("mesh", [file("/etc/link", "link")]), "host": sealed.signed("host", [])}
+    answer = sealed.write(**statements)
+    assert (answer["sealed"], "canonical JSON" in answer["refused"]["mesh"]) == (["host"], True)
+
+
 @pytest.mark.parametrize("request_", [None, [], {}, {"seals": []}, {"seals": {}, "more": 1}])
 def test_a_request_of_another_form_is_refused(sealed: SealedHost, request_: Any) -> None:
     with pytest.raises(Refused, match="request"):
