@@ -36,11 +36,11 @@ class ActionModule(ActionBase):
         result.update(changed=False, sealed=[], refused={})
         host = str(task_vars["inventory_hostname"])
         try:
-            why = self._obstacle(arguments["plan"], arguments["host_id"], task_vars)
+            why = self._obstacle(arguments["plan"], arguments["host_id"])
             if why:
                 result["reason"] = why
                 return result
-            self._seal(host, arguments, result)
+            self._seal(host, arguments, task_vars, result)
         except AgentSilent as error:
             result["reason"] = f"Nothing was sealed on {host}: {error}."
         except BocageError as error:
@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
             self._display.display(f"{host}: {role} is not sealed: {sentence}")
         return result
 
-    def _obstacle(self, plan: Mapping[str, Any], host_id: str, task_vars: Mapping[str, Any]) -> str:
+    def _obstacle(self, plan: Mapping[str, Any], host_id: str) -> str:
         """Why this run seals nothing, as a sentence; empty where it may."""
         if self._task.check_mode:
             return "A run in check mode makes nothing true that could be sealed."
@@ -59,18 +59,23 @@ class ActionModule(ActionBase):
             return "A host that is not enrolled cannot sign a seal."
         if not RECORDINGS.enabled:
             return "Nothing is sealed: the callback bocage.fleet.seal_recorder is not enabled."
-        tags = list(task_vars.get("ansible_run_tags") or ["all"])
-        if tags != ["all"] or task_vars.get("ansible_skip_tags") or context.CLIARGS.get("start_at_task"):
-            return "A run of some of the tasks seals nothing."
+        if context.CLIARGS.get("start_at_task"):
+            return "A run that starts at a task seals nothing."
         return ""
 
-    def _seal(self, host: str, arguments: Mapping[str, Any], result: dict[str, Any]) -> None:
+    def _seal(
+        self, host: str, arguments: Mapping[str, Any], task_vars: Mapping[str, Any], result: dict[str, Any]
+    ) -> None:
         plan = arguments["plan"]
         roles: Mapping[str, Any] = plan["hosts"].get(host) or {}
         pem = read_seal_key(Path(arguments["key_file"]))
         recordings = {role: one for role, one in RECORDINGS.of(host).items() if role in roles}
         result["refused"] = {role: one.problems[0] for role, one in recordings.items() if one.problems}
-        ready = {role: one for role, one in recordings.items() if not one.problems}
+        tags = list(task_vars.get("ansible_run_tags") or ["all"])
+        if tags != ["all"] or task_vars.get("ansible_skip_tags"):
+            tagged = [role for role, one in recordings.items() if one.tagged]
+            result["refused"] |= dict.fromkeys(tagged, "A run of some tags may have left out some of its tasks.")
+        ready = {role: one for role, one in recordings.items() if role not in result["refused"]}
         if pem is None or not ready:
             return
         facts = dict(arguments["facts"])

@@ -20,6 +20,8 @@ requirements:
   - enabled in C(callbacks_enabled)
 """
 
+import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible_collections.bocage.fleet.plugins.plugin_utils.seal_recordings import RECORDINGS
 
 _ROLES = Path(__file__).resolve().parents[2] / "roles"
+_TAGS = re.compile(r"^\s*(- )?tags:", re.MULTILINE)
 _CONTROLLER = ("localhost", "127.0.0.1", "::1")
 
 
@@ -49,6 +52,9 @@ class CallbackModule(CallbackBase):
         role = outermost_role(task)
         if role is None or task.check_mode or task.delegate_to in _CONTROLLER:
             return
+        path = getattr(getattr(task, "_role", None), "_role_path", None)
+        if path is not None and has_tags(Path(path)):
+            RECORDINGS.tagged(result.host.get_name(), role)
         only_reads = task.changed_when == [False]
         results = result.result.get("results", []) if task.loop is not None else [result.result]
         for one in results:
@@ -65,6 +71,12 @@ class CallbackModule(CallbackBase):
         role = outermost_role(result.task)
         if role is not None:
             RECORDINGS.fail(result.host.get_name(), role, result.task.get_name().strip())
+
+
+@lru_cache(maxsize=64)
+def has_tags(role: Path) -> bool:
+    """Whether a run of some tags could leave out some of a role's tasks, and not only the role as a whole."""
+    return any(_TAGS.search(path.read_text(encoding="utf-8")) for path in role.glob("tasks/**/*.yml"))
 
 
 def outermost_role(task: Any) -> str | None:

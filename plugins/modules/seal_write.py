@@ -14,7 +14,8 @@ description:
     look at everything that the role made true and sign what it sees. One remote command for all roles.
   - What a role made true is what P(bocage.fleet.seal_recorder#callback) recorded from its tasks. A role with a task that
     it does not know, or that failed, is not sealed.
-  - Seals nothing in check mode, in a run of some of the tasks (tags, C(--start-at-task)), and without a key.
+  - Seals nothing in check mode, with C(--start-at-task) and without a key. In a run of some tags, a role some of whose
+    own tasks have tags is not sealed.
 author:
   - The Bocage maintainers (@bocage-fleet)
 extends_documentation_fragment:

@@ -22,6 +22,8 @@ class Recording:
     items: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """Why the role cannot be sealed, as sentences."""
+    tagged: bool = False
+    """Whether some of its tasks have tags, by which a run could have left them out."""
 
 
 class Recordings:
@@ -45,6 +47,9 @@ class Recordings:
 
     def fail(self, host: str, role: str, task: str) -> None:
         self._recording(host, role).problems.append(f"The task '{task}' failed.")
+
+    def tagged(self, host: str, role: str) -> None:
+        self._recording(host, role).tagged = True
 
     def forget(self, host: str, role: str) -> None:
         self._recordings.get(host, {}).pop(role, None)

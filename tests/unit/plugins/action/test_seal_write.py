@@ -109,8 +109,6 @@ def test_a_role_with_a_problem_is_not_sealed_and_says_why(
         ({"check": True}, "check mode"),
         ({"plan": {**PLAN, "sealing": False, "reason": "no key"}}, "Nothing is sealed: no key."),
         ({"host_id": ""}, "not enrolled"),
-        ({"task_vars": {"ansible_run_tags": ["mesh"]}}, "some of the tasks"),
-        ({"task_vars": {"ansible_skip_tags": ["slow"]}}, "some of the tasks"),
     ],
 )
 def test_runs_that_seal_nothing(
@@ -119,6 +117,21 @@ def test_runs_that_seal_nothing(
     agent = Agent()
     result = write(make_action, agent, key_file, **changes)
     assert agent.asked == [] and result["sealed"] == [] and reason in result["reason"]
+
+
+@pytest.mark.parametrize("tags", [{"ansible_run_tags": ["mesh"]}, {"ansible_skip_tags": ["slow"]}])
+def test_a_run_of_some_tags_seals_no_role_with_tags_inside(
+    make_action: Any, recordings: Recordings, key_file: Path, tags: dict[str, list[str]]
+) -> None:
+    agent = Agent(write={"sealed": ["mesh"], "refused": {}})
+    assert write(make_action, agent, key_file, task_vars=tags)["sealed"] == ["mesh"], (
+        "without tags it is run as a whole"
+    )
+    recordings.tagged("gw1", "mesh")
+    result = write(make_action, agent, key_file, task_vars=tags)
+    assert (len(agent.asked), result["sealed"]) == (1, [])
+    assert "left out some of its tasks" in result["refused"]["mesh"]
+    assert write(make_action, agent, key_file)["sealed"] == ["mesh"]
 
 
 def test_without_the_recorder_nothing_is_sealed(make_action: Any, recordings: Recordings, key_file: Path) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,6 +80,17 @@ def test_tasks_that_make_nothing_true_on_the_host_are_left_out(recordings: Recor
     recorder.v2_runner_on_ok(result(task("ansible.builtin.command", "bocage.fleet.mesh", changed_when=[False])))
     assert recordings.of("gw1")["mesh"].items == []
     assert recordings.of("gw1")["mesh"].problems == []
+
+
+def test_a_role_with_tags_inside_is_marked(recordings: Recordings, tmp_path: Path) -> None:
+    recorder = CallbackModule()
+    for name, text in (("plain", "- ansible.builtin.assert:\n    that: true\n"), ("marked", "- tags: [x]\n")):
+        (tmp_path / name / "tasks").mkdir(parents=True)
+        (tmp_path / name / "tasks" / "main.yml").write_text(text)
+        of = task("ansible.builtin.file", f"bocage.fleet.{name}")
+        of._role._role_path = str(tmp_path / name)
+        recorder.v2_runner_on_ok(result(of, **FILE))
+    assert {name: one.tagged for name, one in recordings.of("gw1").items()} == {"plain": False, "marked": True}
 
 
 def test_unknown_modules_and_failures_are_problems_of_the_role(recordings: Recordings) -> None:
