@@ -39,10 +39,13 @@ class ActionModule(ActionBase):
             why = self._obstacle(arguments["plan"], arguments["host_id"])
             if why:
                 result["reason"] = why
+                if not self._task.check_mode:
+                    self._display.display(f"{host}: {why}")
                 return result
             self._seal(host, arguments, task_vars, result)
         except AgentSilent as error:
-            result["reason"] = f"Nothing was sealed on {host}: {error}."
+            result["reason"] = f"Nothing was sealed: {error}"
+            self._display.display(f"{host}: {result['reason']}")
         except BocageError as error:
             result.update(failed=True, msg=str(error))
         for role, sentence in result["refused"].items():

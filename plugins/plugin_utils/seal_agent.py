@@ -21,9 +21,7 @@ class AgentSilent(BocageError):
 
 def ask_agent(action: ActionBase, arguments: list[str], question: Mapping[str, Any]) -> dict[str, Any]:
     """The agent's answer to a question on its standard input; raises AgentSilent where there is none."""
-    done = action._low_level_execute_command(
-        " ".join([AGENT, *arguments]), in_data=json.dumps(question).encode() + b"\n"
-    )
+    done = _execute(action, " ".join([AGENT, *arguments]), json.dumps(question) + "\n")
     # 127: no such file. 2: argparse, of an agent that is older than the verb.
     if done["rc"] in (2, 126, 127):
         raise AgentSilent("no agent that knows seals is on the host yet")
@@ -37,3 +35,17 @@ def ask_agent(action: ActionBase, arguments: list[str], question: Mapping[str, A
     if not isinstance(answer, dict):
         raise AgentSilent("the answer of its agent is not an object")
     return answer
+
+
+def _execute(action: ActionBase, command: str, question: str) -> dict[str, Any]:
+    """One remote command, with the question on its standard input where the connection passes that on."""
+    done: dict[str, Any]
+    if action._connection.has_pipelining:
+        done = action._low_level_execute_command(command, in_data=question.encode())
+        return done
+    folder = action._make_tmp_path()
+    path = action._connection._shell.join_path(folder, "question.json")
+    action._transfer_data(path, question)
+    done = action._low_level_execute_command(f"{command} < {action._connection._shell.quote(path)}")
+    action._remove_tmp_path(folder)
+    return done

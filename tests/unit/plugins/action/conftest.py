@@ -42,7 +42,7 @@ def make_action(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         task.args = arguments
         task.check_mode = check
         task.async_val = 0
-        connection = Mock()
+        connection = Mock(has_pipelining=True)
         connection._shell.tmpdir = None
         connection._shell.join_path = lambda *parts: "/".join(parts)
         action = kind(

@@ -103,6 +103,29 @@ def test_a_host_that_cannot_answer_runs_everything(make_action: Any, agent: Agen
     assert line.startswith("gw1: all roles: ") and reason in line
 
 
+def test_a_connection_that_passes_no_input_on_gets_a_file(make_action: Any) -> None:
+    """As that of podman."""
+    asked: list[Any] = []
+
+    def execute(command: str, in_data: bytes | None = None) -> dict[str, Any]:
+        asked.append((command, in_data))
+        return {"rc": 0, "stdout": json.dumps({"facts": {}, "seals": {"host": INTACT, "mesh": INTACT}}), "stderr": ""}
+
+    action = make_action(ActionModule, plan=PLAN)
+    action._connection.has_pipelining = False
+    action._connection._shell.quote = lambda path: f"'{path}'"
+    action._low_level_execute_command = execute
+    action._make_tmp_path = lambda: "/tmp/x"
+    action._transfer_data = lambda path, data: asked.append((path, json.loads(data)["expected"]))
+    action._remove_tmp_path = lambda path: asked.append(("removed", path))
+    assert action.run(task_vars={"inventory_hostname": "gw1"})["run"] == []
+    assert asked == [
+        ("/tmp/x/question.json", {"host": "bb", "mesh": "aa"}),
+        ("/opt/bocage/agent/current/bin/bocage-agent seals check < '/tmp/x/question.json'", None),
+        ("removed", "/tmp/x"),
+    ]
+
+
 def test_without_a_key_everything_runs_and_is_sealed_no_longer(make_action: Any) -> None:
     agent = Agent({"facts": {}, "seals": {"host": INTACT, "mesh": INTACT}})
     plan = {**PLAN, "sealing": False, "reason": "there is no seal key", "hosts": {"gw1": {"host": {}, "mesh": {}}}}
