@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
 from ansible_collections.bocage.fleet.plugins.module_utils._seals import desired
+from ansible_collections.bocage.fleet.plugins.plugin_utils.expressions import compiled_once
+from ansible_collections.bocage.fleet.plugins.plugin_utils.plain_paths import MISSING, plain_value
 from ansible_collections.bocage.fleet.plugins.plugin_utils.role_desire import desire_of, read_role_spec
 from ansible_collections.bocage.fleet.plugins.plugin_utils.seal_choice import must_be_asked
 from ansible_collections.bocage.fleet.plugins.plugin_utils.seal_key import read_seal_key
@@ -61,6 +62,8 @@ class ActionModule(ActionBase):
                     for host in arguments["hosts"]
                 }
                 result["contact"] = [host for host, reason in asked.items() if reason]
+                # the others' plans would only be carried around, by each task that reads the result
+                result["hosts"] = {host: plans[host] for host in result["contact"]}
                 for host in result["contact"]:
                     self._display.display(f"{host}: {asked[host]}")
             result["ansible_facts"] = {"bocage_contact": result["contact"]}
@@ -77,28 +80,28 @@ class ActionModule(ActionBase):
         further = tuple(Path(self._loader.path_dwim(folder)) for folder in arguments["role_folders"])
         plans: dict[str, Any] = {}
         content: dict[str, dict[str, str]] = {}
-        for host in arguments["hosts"]:
-            variables = {**hostvars.raw_get(host), **given, "hostvars": hostvars}
-            templar = self._templar.copy_with_new_env(available_variables=variables)
-
-            template = partial(_template, templar, variables)
-
-            plans[host] = {}
-            for role in map(str, template(variables.get("sealed_roles", []), {})):
-                if key is None:
-                    plans[host][role] = {}
-                    continue
-                spec = read_role_spec(COLLECTION, role, key, further)
-                content[role] = desired.short_parts(spec.content)
-                try:
-                    desire = desire_of(spec, variables, template, key, Path(self._loader.get_basedir()))
-                except AnsibleError as error:
-                    raise AnsibleError(f"Host {host}: {error}") from error
-                plans[host][role] = {
-                    "base": desire.base,
-                    "parts": desired.short_parts(desire.parts),
-                    "facts": list(desire.facts),
-                }
+        # one for all hosts: what templates compile to does not depend on variables
+        templar = self._templar.copy_with_new_env()
+        with compiled_once(templar):
+            for host in arguments["hosts"]:
+                variables = {**hostvars.raw_get(host), **given, "hostvars": hostvars}
+                template = _Template(templar, variables)
+                plans[host] = {}
+                for role in map(str, template(variables.get("sealed_roles", []), {})):
+                    if key is None:
+                        plans[host][role] = {}
+                        continue
+                    spec = read_role_spec(COLLECTION, role, key, further)
+                    content[role] = desired.short_parts(spec.content)
+                    try:
+                        desire = desire_of(spec, variables, template, key, Path(self._loader.get_basedir()))
+                    except AnsibleError as error:
+                        raise AnsibleError(f"Host {host}: {error}") from error
+                    plans[host][role] = {
+                        "base": desire.base,
+                        "parts": desired.short_parts(desire.parts),
+                        "facts": list(desire.facts),
+                    }
         return plans, content
 
     def _given(self, name: str | None) -> list[str]:
@@ -113,7 +116,17 @@ class ActionModule(ActionBase):
         return list(loaded or {})
 
 
-def _template(templar: Templar, variables: Mapping[str, Any], value: object, local: Mapping[str, Any]) -> Any:
-    if local:
-        templar.available_variables = {**local, **variables}
-    return templar.template(value)
+class _Template:
+    """Resolves values with the variables of one host, and with those of a role beneath them."""
+
+    def __init__(self, templar: Templar, variables: Mapping[str, Any]) -> None:
+        self._templar, self._variables = templar, variables
+        self._local: Mapping[str, Any] | None = None
+
+    def __call__(self, value: object, local: Mapping[str, Any]) -> Any:
+        if (found := plain_value(value, self._variables)) is not MISSING:
+            return found
+        if local is not self._local:
+            self._templar.available_variables = {**local, **self._variables}
+            self._local = local
+        return self._templar.template(value)

@@ -71,7 +71,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hosts:
-  description: By host and role, the digest C(base), the digests of its C(parts) and the names of the C(facts) it needs.
+  description: By host and role, the digest C(base), the digests of its C(parts) and the names of the C(facts) it needs,
+    for the hosts in RV(contact).
   type: dict
   returned: success
 content:

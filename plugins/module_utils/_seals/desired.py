@@ -12,6 +12,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
 from .._common import canonical
@@ -90,6 +91,9 @@ def _tagged(value: object) -> Any:
         return ["date", value.isoformat()]
     if isinstance(value, Mapping):
         pairs = [[_tagged(name), _tagged(inner)] for name, inner in value.items()]
+        if all(isinstance(name, str) for name, _inner in pairs):
+            # nearly always, and much faster than by the whole pairs
+            return ["mapping", sorted(pairs, key=itemgetter(0))]
         return ["mapping", sorted(pairs, key=canonical.dumps)]
     if isinstance(value, (set, frozenset)):
         return ["set", sorted((_tagged(inner) for inner in value), key=canonical.dumps)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible._internal._templating._engine import TemplateEngine
 from ansible.template import trust_as_template
 from ansible_collections.bocage.fleet.plugins.action.seal_plan import ActionModule
 from ansible_collections.bocage.fleet.plugins.module_utils._common import dsse, timestamps
@@ -82,9 +83,30 @@ def test_only_hosts_whose_reports_differ_are_contacted(make_action: Any, key_fil
     values["hostvars"]["gw1"]["reported"] = {"state": "fresh", "seals": seals}
     result = plan(make_action, key_file, values, converge="changed")
     assert result["contact"] == ["gw2"] == result["ansible_facts"]["bocage_contact"]
+    assert list(result["hosts"]) == ["gw2"]
     assert result["shown"] == ["gw2: its state is unknown"]
     values["hostvars"]["gw1"]["host_packages"] = ["another"]
     assert plan(make_action, key_file, values, converge="changed")["contact"] == ["gw1", "gw2"]
+
+
+def test_a_template_is_compiled_once_however_many_hosts(
+    make_action: Any, key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[str] = []
+    compile_one = TemplateEngine._compile_template
+
+    def counted(engine: TemplateEngine, template: str, options: Any) -> Any:
+        compiled.append(str(template))
+        return compile_one(engine, template, options)
+
+    monkeypatch.setattr(TemplateEngine, "_compile_template", counted)
+    values = task_vars()
+    for host in ("gw1", "gw2"):
+        values["hostvars"][host]["gateway_lan_interface"] = trust_as_template("{{ inventory_hostname }}-lan")
+    result = plan(make_action, key_file, values)
+    assert result["hosts"]["gw1"]["gateway"]["facts"] == ["addresses:gw1-lan"]
+    assert result["hosts"]["gw2"]["gateway"]["facts"] == ["addresses:gw2-lan"]
+    assert sorted(compiled) == sorted(set(compiled))
 
 
 def test_without_a_key_everything_runs_everywhere(make_action: Any, tmp_path: Path) -> None:
