@@ -143,7 +143,8 @@ def note(call: list[str], sessions: Sessions) -> None:
 
 def read_call(arguments: list[str]) -> tuple[str, list[str], set[str]]:
     """Address, command and letters of the options of a call of ssh."""
-    address, letters, position = "", set(), 0
+    address, position = "", 0
+    letters: set[str] = set()
     while position < len(arguments):
         word = arguments[position]
         position += 1
