@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from bocage_core._seals.items import Item, probe_of
 
 from .observe_files import Observed
+from .observe_probes import ON_INTERFACE
 
 # Paths that changed since the seal, for a package; only asked for where its digest differs.
 Altered = Callable[[str], list[str]]
@@ -150,6 +151,8 @@ def _unit(item: Item, sealed: Observed, now: Observed) -> Iterator[str]:
         yield f"{name} is running, but the role stopped it." if now["active"] else f"{name} is not running."
     if item["enabled"] is not None and now["enabled"] != sealed["enabled"]:
         yield f"{name} is {now['enabled']} instead of {sealed['enabled']}."
+    elif item["enabled"] is not None and now["links"] != sealed["links"]:
+        yield f"the links by which {name} is started are not those that were sealed."
     if item["active"] and now["needs_reload"] and not sealed["needs_reload"]:
         yield f"{name} does not run as its file on the host says."
 
@@ -176,6 +179,11 @@ def _probe(name: str, sealed: Observed, now: Observed) -> Iterator[str]:
     for aspect, sentence in _ASPECTS[probe].items():
         if now["aspects"].get(aspect) != sealed["aspects"].get(aspect):
             yield sentence.format(argument)
+    # interfaces come and go; of those that stayed the setting must be the same
+    for aspect, value in sorted(sealed["aspects"].items()):
+        if aspect.startswith(ON_INTERFACE) and now["aspects"].get(aspect, value) != value:
+            interface = aspect.removeprefix(ON_INTERFACE)
+            yield f"the kernel setting {argument} is not what was sealed on the interface {interface}."
 
 
 def _is(state: str) -> str:

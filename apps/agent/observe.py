@@ -15,6 +15,10 @@ from .observe_units import Units
 
 Hint = dict[str, int] | None
 
+# Counts up with each change of what is observed or how it is digested: a seal of another count can be neither
+# confirmed nor called broken.
+OBSERVER = 1
+
 
 class Observer:
     """Looks at each thing once, however many seals speak of it; `root` is an empty text for the real host."""
@@ -24,7 +28,7 @@ class Observer:
         for item in items:
             if item["kind"] in names:
                 names[item["kind"]].append(item["name"])
-        self._units = Units(start, names["unit"])
+        self._units = Units(start, root, names["unit"])
         self._probes = Probes(start, root, names["probe"])
         self._files = Files(root, key)
         self._trees: dict[str, Observed] = {}

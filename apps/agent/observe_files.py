@@ -123,7 +123,7 @@ class Files:
 
 
 def entry_lines(root: bytes, names: Iterable[bytes]) -> list[bytes]:
-    """Files as packages know them: no content, but all that changes with it. Folders are left out."""
+    """Files as packages know them: no content, but all that changes with it; of folders owner and mode."""
     lines = []
     for name in names:
         path = root + name
@@ -132,8 +132,7 @@ def entry_lines(root: bytes, names: Iterable[bytes]) -> list[bytes]:
         except (FileNotFoundError, NotADirectoryError):
             lines.append(name)
             continue
-        if not stat.S_ISDIR(found.st_mode):
-            lines.append(_line(name, path, found))
+        lines.append(_folder_line(name, found) if stat.S_ISDIR(found.st_mode) else _line(name, path, found))
     return lines
 
 

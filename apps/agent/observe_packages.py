@@ -12,7 +12,6 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
 from typing import Any
 
 from .observe_files import ABSENT, Observed, entry_lines
@@ -89,7 +88,7 @@ class Packages:
         }
 
     def _files(self, name: bytes) -> list[bytes]:
-        """The paths that dpkg lists, without folders as far as the list itself tells."""
+        """The paths that dpkg lists, with folders."""
         stanza, short = self._known()[name], name.partition(b":")[0]
         full = b"%b:%b" % (short, _field(stanza, b"Architecture"))
         for file_name in (full, short) if b"\nMulti-Arch: same\n" in stanza else (short, full):
@@ -100,9 +99,7 @@ class Packages:
                 continue
         else:
             return []
-        # a folder is followed by what is in it
-        files = [path for path, after in zip_longest(listed, listed[1:], fillvalue=b"")
-                 if path and not after.startswith(path + b"/")]  # fmt: skip
+        files = [path for path in listed if path]
         moved = self._diversions()
         if not moved.keys().isdisjoint(files):
             for place, path in enumerate(files):

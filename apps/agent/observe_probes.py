@@ -34,6 +34,9 @@ _NOT_THERE = (
 )
 # What the kernel or the network makes by themselves.
 _ROUTE = ("dst", "gateway", "prefsrc", "metric", "table", "type")
+# Aspects of a kernel setting that belong to one interface.
+ON_INTERFACE = "on "
+_OF_ALL = {"net.ipv4.ip_forward": "net.ipv4.conf.all.forwarding"}
 _FOREIGN_ROUTES = ("kernel", "ra", "redirect", "dhcp")
 
 
@@ -61,7 +64,8 @@ class Probes:
         if state is None:
             return {"digest": None, "aspects": {}}
         aspects = {name: hashlib.sha256(canonical.dumps(value)).hexdigest()[:16] for name, value in state.items()}
-        return {"digest": hashlib.sha256(canonical.dumps(state)).hexdigest(), "aspects": aspects}
+        whole = {name: value for name, value in state.items() if not name.startswith(ON_INTERFACE)}
+        return {"digest": hashlib.sha256(canonical.dumps(whole)).hexdigest(), "aspects": aspects}
 
 
 class _Absent(Exception):
@@ -163,11 +167,21 @@ def _after_link(output: str) -> list[str]:
 
 
 def _sysctl(root: str, key: str) -> State:
-    swapped = key.translate(str.maketrans("./", "/."))
+    """The value; of a setting that the kernel hands on to all interfaces, also that of each."""
+    swapped = _OF_ALL.get(key, key).translate(str.maketrans("./", "/."))
+    before, scope, after = f"{root}/proc/sys/{swapped}".partition("/conf/all/")
     try:
-        return {"value": " ".join(Path(f"{root}/proc/sys/{swapped}").read_text(errors="replace").split())}
+        state: dict[str, Any] = {"value": _setting(f"{before}{scope}{after}")}
+        for folder in sorted(Path(f"{before}/conf").iterdir()) if scope else []:
+            if folder.name != "all":
+                state[f"{ON_INTERFACE}{folder.name}"] = _setting(f"{folder}/{after}")
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return state
+
+
+def _setting(path: str) -> str:
+    return " ".join(Path(path).read_text(errors="replace").split())
 
 
 _COMMANDS: dict[str, Callable[[str], list[list[str]]]] = {

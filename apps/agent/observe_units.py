@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from .commands import Finish, Start
 from .observe_files import Observed
@@ -14,7 +15,8 @@ _PROPERTIES = "LoadState,ActiveState,UnitFileState,NeedDaemonReload"
 class Units:
     """Asks at once, and waits when the first answer is needed."""
 
-    def __init__(self, start: Start, names: Iterable[str]) -> None:
+    def __init__(self, start: Start, root: str, names: Iterable[str]) -> None:
+        self._root = root
         self._names = sorted(set(names))
         self._answer: dict[str, Observed] | None = None
         self._finish: Finish | None = None
@@ -34,7 +36,23 @@ class Units:
             reason = " ".join(error.split()) or "systemctl gave no answer for each unit"
             return {name: {"error": f"{name} cannot be looked at: {reason}."} for name in self._names}
         # systemctl answers in the order of its arguments
-        return {name: _observed(block) for name, block in zip(self._names, blocks, strict=True)}
+        links = self._links()
+        return {
+            name: {**_observed(block), "links": links.get(name, [])}
+            for name, block in zip(self._names, blocks, strict=True)
+        }
+
+    def _links(self) -> dict[str, list[str]]:
+        """By unit, the links by which others start it: systemd calls it enabled wherever they lead."""
+        found: dict[str, list[str]] = {}
+        wanted = set(self._names)
+        folders = Path(f"{self._root}/etc/systemd/system")
+        for folder in sorted(folders.iterdir()) if folders.is_dir() else []:
+            for entry in sorted(folder.iterdir()) if folder.name.endswith((".wants", ".requires")) else []:
+                if entry.name in wanted and entry.is_symlink():
+                    where = str(entry).removeprefix(self._root)
+                    found.setdefault(entry.name, []).append(f"{where} -> {entry.readlink()}")
+        return found
 
 
 def _observed(block: str) -> Observed:

@@ -15,7 +15,7 @@ from bocage_core._seals.documents import Desired, Observed
 
 from . import compare
 from .commands import sentence
-from .observe import Observer
+from .observe import OBSERVER, Observer
 from .observe_files import TICK_NS
 from .seal_store import SealStore
 from .seals import Host, Machine
@@ -67,6 +67,7 @@ def write(settings: Settings, document: Any, machine: Machine | None = None) -> 
                 counter=counters[role],
                 sealed_at=timestamps.now(),
                 desired=documents.desired_digest(envelope),
+                observer=OBSERVER,
                 observations=observations,
                 depends=depends,
             )

@@ -25,7 +25,7 @@ from bocage_core._seals.items import Item
 from . import compare
 from .commands import Start, sentence, shared, start
 from .identity import read_enrolment, read_private_key
-from .observe import Observer
+from .observe import OBSERVER, Observer
 from .seal_store import SealStore
 from .settings import Settings
 
@@ -150,7 +150,11 @@ def _judge(
     verdicts = read_verdicts(store, host, {*store.roles(), *expected})
     readable = {role: verdict.seal for role, verdict in verdicts.items() if verdict.seal is not None}
     seals = {role: seal for role, seal in readable.items() if role in expected}
-    kept = {role: seal for role, seal in seals.items() if expected[role] in (None, seal.desired.base)}
+    kept = {
+        role: seal
+        for role, seal in seals.items()
+        if expected[role] in (None, seal.desired.base) and seal.observed.observer == OBSERVER
+    }
     items = [item for seal in kept.values() for item in seal.desired.items]
     # programs work from here on, while facts and files are read
     observer = Observer(machine.start, machine.root, store.key() or b"", items)
@@ -159,6 +163,9 @@ def _judge(
     owned = frozenset(path for seal in readable.values() for path in _owned(seal.desired.items))
     for role, seal in seals.items():
         changed = list(_changed_facts(seal, facts))
+        if seal.observed.observer != OBSERVER and expected[role] in (None, seal.desired.base):
+            verdicts[role] = Verdict("stale", seal, ["another release of the agent wrote the seal."])
+            continue
         if changed or role not in kept:
             verdicts[role] = Verdict("changed", seal, changed)
             continue

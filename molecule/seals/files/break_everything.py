@@ -86,16 +86,12 @@ def file_breaks(name: str, before: list[Any] | None, after: list[Any] | None) ->
     kept = Path(f"{path}.kept-by-the-test")
 
     def alter() -> None:
-        shutil.copy2(path, kept)
-        with path.open("ab") as stream:
-            stream.write(b"\n# altered\n")
-
-    def restore() -> None:
-        shutil.copy2(kept, path)
+        # another file in its place, because a program that runs cannot be written to
+        rename(path, kept)
+        path.write_bytes(kept.read_bytes() + b"\n# altered\n")
         back(path, mode, uid, gid)
-        kept.unlink()
 
-    yield Break(f"{path} is altered", alter, restore)
+    yield Break(f"{path} is altered", alter, lambda: rename(kept, path))
     yield Break(f"{path} is gone", lambda: rename(path, kept), lambda: rename(kept, path))
 
 
@@ -285,12 +281,16 @@ def main() -> None:
         "max_age_seconds": None,
     }
 
-    def status() -> dict[str, Any]:
-        answer: dict[str, Any] = ask("check", question)["seals"][role]
+    def status() -> str:
+        try:
+            answer: str = ask("check", question)["seals"][role]["status"]
+        except (subprocess.CalledProcessError, PermissionError, FileNotFoundError):
+            # an agent that cannot answer makes the controller run every role
+            return "no answer"
         return answer
 
-    if status()["status"] != "intact":
-        raise SystemExit(f"the seal of {role} does not hold before anything was broken: {status()}")
+    if status() != "intact":
+        raise SystemExit(f"the seal of {role} does not hold before anything was broken: {ask('check', question)}")
     missed, tried = [], 0
     for category, names in found.items():
         for name in names:
@@ -299,7 +299,7 @@ def main() -> None:
                 broken.do()
                 noticed = status()
                 broken.undo()
-                if noticed["status"] != "broken":
+                if noticed not in ("broken", "no answer"):
                     missed.append(broken.what)
                 answer = ask("write", {"seals": {role: statement}})
                 if answer["sealed"] != [role]:

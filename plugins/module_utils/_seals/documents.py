@@ -36,7 +36,9 @@ _PART = re.compile(
     r"(variable|file|plugin|library|input) [^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]{1,500}"
 )
 _DESIRED = frozenset({"version", "host", "host_id", "role", "base", "digest", "parts", "facts", "items", "issued_at"})
-_OBSERVED = frozenset({"version", "host_id", "role", "counter", "sealed_at", "desired", "observations", "depends"})
+_OBSERVED = frozenset(
+    {"version", "host_id", "role", "counter", "sealed_at", "desired", "observer", "observations", "depends"}
+)
 _OBSERVATION = frozenset({"item", "observed", "hint"})
 _SEAL = frozenset({"desired", "observed"})
 _NONE: frozenset[str] = frozenset()
@@ -107,6 +109,8 @@ class Observed:
     sealed_at: datetime
     desired: str
     """SHA-256 of the payload that the controller signed."""
+    observer: int
+    """Of which count the observer is; another one may see the same host otherwise."""
     observations: list[dict[str, Any]]
     """`item`, `observed` and `hint` of each item; the hint spares reading a file that was not touched."""
     depends: Mapping[str, Any]
@@ -131,6 +135,7 @@ class Observed:
             counter=fields.integer(document, "counter", what, 1),
             sealed_at=timestamps.parse(document["sealed_at"], f"sealed_at of {what}"),
             desired=fields.text(document, "desired", what, fields.SHA256),
+            observer=fields.integer(document, "observer", what, 1),
             observations=observations,
             depends=fields.record(document["depends"], f"the list of dependencies in {what}"),
         )
@@ -144,6 +149,7 @@ class Observed:
                 "counter": self.counter,
                 "sealed_at": timestamps.write(self.sealed_at),
                 "desired": self.desired,
+                "observer": self.observer,
                 "observations": self.observations,
                 "depends": dict(self.depends),
             }

@@ -48,9 +48,10 @@ def record(action: str, result: Mapping[str, Any], *, only_reads: bool = False) 
         raise Unmapped(f"A result of {action} has not the form that seals know: {error!r}.") from error
 
 
-def _file(path: str, state: str = "file", **attributes: Any) -> Item:
+def _file(path: str, state: str = "file", attributes: Mapping[str, Any] | None = None) -> Item:
     item: Item = {"kind": "file", "name": path, "state": state}
-    item.update({name: str(value) for name, value in attributes.items() if value is not None})
+    given = attributes or {}
+    item.update({name: str(given[name]) for name in ("mode", "owner", "group") if given.get(name) is not None})
     return item
 
 
@@ -79,12 +80,12 @@ def _path_of_file(arguments: Arguments, result: Mapping[str, Any]) -> list[Item]
         raise Unmapped("The module ansible.builtin.file with recurse is not known to seals.")
     path = result.get("path") or result.get("dest") or arguments.get("path") or arguments["dest"]
     state = {"absent": "absent", "directory": "directory", "link": "link"}.get(str(arguments.get("state")), "file")
-    return [_file(path, state, **{name: arguments.get(name) for name in ("mode", "owner", "group")})]
+    return [_file(path, state, arguments)]
 
 
 def _copied(arguments: Arguments, result: Mapping[str, Any]) -> list[Item]:
     path = result.get("dest") or result.get("path") or arguments["dest"]
-    return [_file(path, **{name: arguments.get(name) for name in ("mode", "owner", "group")})]
+    return [_file(path, "file", arguments)]
 
 
 def _account(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:
@@ -101,15 +102,12 @@ def _service(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:
 def _own_unit(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:
     items = [_unit(arguments["name"], arguments.get("enabled"), arguments["state"] != "stopped")]
     if arguments.get("restart_on"):
-        items.append(_file(f"{UNIT_STAMPS}/{arguments['name']}.json"))
+        items += [_file(UNIT_STAMPS, "directory"), _file(f"{UNIT_STAMPS}/{arguments['name']}.json")]
     return items
 
 
 def _config_files(_arguments: Arguments, result: Mapping[str, Any]) -> list[Item]:
-    return [
-        _file(one["path"], one["state"], **{name: one.get(name) for name in ("mode", "owner", "group")})
-        for one in result["files"]
-    ]
+    return [_file(one["path"], one["state"], one) for one in result["files"]]
 
 
 def _link_resolver(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:

@@ -54,11 +54,11 @@ def test_all_units_of_all_seals_are_asked_for_in_one_call(sealed: SealedHost) ->
 
 
 def test_nothing_is_asked_where_there_are_no_units() -> None:
-    Units(lambda command: pytest.fail(f"{command} was run"), [])
+    Units(lambda command: pytest.fail(f"{command} was run"), "", [])
 
 
 @pytest.mark.parametrize("answer", [(1, "", "Failed to connect to bus"), (0, "LoadState=loaded\n", ""), (0, "", "")])
 def test_a_systemd_that_does_not_answer_is_said(answer: tuple[int, str, str]) -> None:
-    observed = Units(lambda _command: lambda: answer, ["a.service", "b.service"]).unit("a.service")
+    observed = Units(lambda _command: lambda: answer, "", ["a.service", "b.service"]).unit("a.service")
     assert observed["error"].startswith("a.service cannot be looked at: ")
     assert observed["error"].endswith(".")

@@ -54,6 +54,7 @@ class Maker:
             "sealed_at": MOMENT,
             "desired": documents.desired_digest(envelope),
             "observations": [{"item": one, "observed": {"state": one["state"]}, "hint": None} for one in items],
+            "observer": 1,
             "depends": {},
         }
         return Observed(**{**values, **changes})
