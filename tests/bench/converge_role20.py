@@ -137,3 +137,6 @@ def report(found: dict[str, float], absent: dict[str, str]) -> None:
             figure(f"converge.role20.ratio_to_{name}", sealed / found[name], "ratio")
         else:
             missing(f"converge.role20.ratio_to_{name}", "ratio", absent[name])
+    if "pyinfra" in found:
+        connected = found["sealed_connected"] / found["pyinfra"]
+        figure("converge.role20.ratio_to_pyinfra_connected", connected, "ratio")
