@@ -41,6 +41,7 @@ class ActionModule(ActionBase):
                 "variables_file": {"type": "path"},
                 "converge": {"type": "str", "choices": ["all", "changed"], "default": "all"},
                 "max_age_days": {"type": "int", "default": 7},
+                "roles": {"type": "list", "elements": "str", "default": []},
                 "role_folders": {"type": "list", "elements": "path", "default": []},
             }
         )
@@ -88,6 +89,8 @@ class ActionModule(ActionBase):
                 template = _Template(templar, variables)
                 plans[host] = {}
                 for role in map(str, template(variables.get("sealed_roles", []), {})):
+                    if arguments["roles"] and role not in arguments["roles"]:
+                        continue
                     if key is None:
                         plans[host][role] = {}
                         continue

@@ -50,6 +50,11 @@ options:
     description: How old a seal may be; each host has a limit of its own up to a quarter below it. 0 for any age.
     type: int
     default: 7
+  roles:
+    description: Only these of the roles of each host; all of them when left out.
+    type: list
+    elements: str
+    default: []
   role_folders:
     description:
       - Folders with further roles that C(sealed_roles) may name, beside those of this collection. They are digested and

@@ -56,6 +56,13 @@ def test_each_host_has_digests_of_its_own_values(make_action: Any, key_file: Pat
     assert plan(make_action, key_file)["hosts"] == result["hosts"]
 
 
+def test_the_playbook_of_one_domain_needs_the_variables_of_its_roles_alone(make_action: Any, key_file: Path) -> None:
+    values = task_vars()
+    values["hostvars"]["gw2"]["host_packages"] = trust_as_template("{{ nowhere }}")
+    result = plan(make_action, key_file, values, roles=["gateway"])
+    assert {host: list(roles) for host, roles in result["hosts"].items()} == {"gw1": ["gateway"], "gw2": ["gateway"]}
+
+
 def test_what_plays_hand_to_roles_counts(make_action: Any, key_file: Path, tmp_path: Path) -> None:
     given = tmp_path / "vars" / "given.yml"
     given.parent.mkdir()
