@@ -299,6 +299,9 @@ def main() -> None:
                 broken.do()
                 noticed = status()
                 broken.undo()
+                if found["active"]:
+                    # what needs a unit was stopped with it
+                    sh("systemctl", "start", *(unit for unit in found["active"] if unit in after["active"]))()
                 if noticed not in ("broken", "no answer"):
                     missed.append(broken.what)
                 answer = ask("write", {"seals": {role: statement}})

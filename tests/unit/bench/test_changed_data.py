@@ -35,7 +35,7 @@ def test_only_those_that_changed_are_asked(tmp_path: Path) -> None:
 
 
 def test_hosts_that_did_not_change_cannot_be_reached(tmp_path: Path) -> None:
-    estate = Changed(tmp_path, 60, ["198.18.3.101"], tmp_path / "lab")
+    estate = Changed(tmp_path, 60, ["198.18.3.201"], tmp_path / "lab")
     estate.write()
     groups = json.loads((estate.inventory / "hosts.json").read_text())["managed"]["children"]
     written = {name: values for group in groups.values() for name, values in group["hosts"].items()}
