@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -171,6 +172,23 @@ def test_sysctl(probed: SealedHost) -> None:
     assert probed.findings() == [f"{finding} is not what was sealed."]
     probed.path(FORWARD).unlink()
     assert probed.findings() == [f"{finding} does not exist."]
+
+
+@pytest.mark.parametrize("key", ["net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding"])
+def test_a_setting_of_all_interfaces_is_watched_on_each(sealed: SealedHost, key: str) -> None:
+    folder = sealed.path("/proc/sys/net/ipv4/conf")
+    for name in ("all", "default", "lan0", "veth1"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "forwarding").write_text("1\n")
+    sealed.seal({"kind": "probe", "name": f"sysctl:{key}"})
+    shutil.rmtree(folder / "veth1")
+    (folder / "veth2").mkdir()
+    (folder / "veth2" / "forwarding").write_text("0\n")
+    assert sealed.findings() == [], "interfaces come and go"
+    (folder / "lan0" / "forwarding").write_text("0\n")
+    assert sealed.findings() == [f"the kernel setting {key} is not what was sealed on the interface lan0."]
+    (folder / "all" / "forwarding").write_text("0\n")
+    assert sealed.findings()[0] == f"the kernel setting {key} is not what was sealed."
 
 
 @pytest.mark.parametrize("error", ["Unable to access interface: No such device", "Protocol not supported"])

@@ -41,6 +41,19 @@ def test_a_unit_that_was_stopped_is_watched(sealed: SealedHost) -> None:
     assert sealed.findings() == [f"{NAME} is running, but the role stopped it."]
 
 
+def test_the_links_by_which_a_unit_is_started_are_watched(sealed: SealedHost) -> None:
+    """systemd calls a unit enabled wherever such a link leads."""
+    link = sealed.path("/etc/systemd/system/multi-user.target.wants/" + NAME)
+    link.parent.mkdir(parents=True)
+    link.symlink_to("/etc/systemd/system/" + NAME)
+    sealed.units[NAME] = Unit()
+    sealed.seal(unit(NAME))
+    assert sealed.findings() == []
+    link.unlink()
+    link.symlink_to("/elsewhere")
+    assert sealed.findings() == [f"the links by which {NAME} is started are not those that were sealed."]
+
+
 def test_all_units_of_all_seals_are_asked_for_in_one_call(sealed: SealedHost) -> None:
     sealed.units = {name: Unit() for name in ("a.service", "b.timer", NAME)}
     sealed.seal(unit("b.timer"), unit("a.service"))

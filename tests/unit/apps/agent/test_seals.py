@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from bocage_agent import seals
+from bocage_agent.observe import OBSERVER
 from bocage_core._common import canonical, dsse, timestamps
 from bocage_core._common.errors import BocageError
 from bocage_core._common.refused import Refused
@@ -103,6 +104,12 @@ def test_an_old_seal_is_stale_when_it_is_asked_for(one: SealedHost) -> None:
     assert verdict(one, max_age_seconds=60)[0] == "stale"
     one.path(CONF).unlink()
     assert verdict(one, max_age_seconds=60)[0] == "broken"
+
+
+def test_a_seal_of_another_observer_is_neither_confirmed_nor_called_broken(one: SealedHost) -> None:
+    change_half(one, "observed", observer=OBSERVER + 1)
+    one.path(CONF).write_text("altered")
+    assert verdict(one) == ("stale", ["another release of the agent wrote the seal."])
 
 
 def test_dropping_removes_what_is_not_intact(one: SealedHost) -> None:
