@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
-# Of the files that a package brought, this many are broken; all others are broken without exception.
+# Of the files that a package or a program brought, this many are broken; all others are broken without exception.
 FILES_OF_A_PACKAGE = 6
 # Programs that this test, the connection or the agent runs by, and what cannot be put back.
 NEEDED = ("python3", "libc6", "libpython3", "libssl3", "openssl", "dpkg", "systemd")
@@ -254,15 +254,21 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list
 
 
 def chosen(names: list[str]) -> tuple[list[str], int]:
-    """All files that no package brought, and some of each package; how many were left out."""
+    """All files that tasks made, and some of each package and program; how many were left out."""
     packages = owners()
-    own = [name for name in names if name not in packages]
-    by_package: dict[str, list[str]] = {}
+    own: list[str] = []
+    brought: dict[str, list[str]] = {}
     for name in names:
-        if name in packages and not packages[name].startswith(NEEDED) and not Path(name).is_dir():
-            by_package.setdefault(packages[name], []).append(name)
+        parts = Path(name).parts
+        if name in packages:
+            if not packages[name].startswith(NEEDED) and not Path(name).is_dir():
+                brought.setdefault(packages[name], []).append(name)
+        elif parts[1:3] == ("opt", "bocage") and len(parts) > 5:
+            brought.setdefault("/".join(parts[:5]), []).append(name)
+        else:
+            own.append(name)
     dice = random.Random(1)  # noqa: S311 the same choice each time
-    some = [one for found in by_package.values() for one in dice.sample(found, min(len(found), FILES_OF_A_PACKAGE))]
+    some = [one for found in brought.values() for one in dice.sample(found, min(len(found), FILES_OF_A_PACKAGE))]
     return own + some, len(names) - len(own) - len(some)
 
 
