@@ -138,7 +138,10 @@ def _mesh_interface(arguments: Arguments, result: Mapping[str, Any]) -> list[Ite
         _probe(f"link:{name}"),
     ]
     if userspace:
-        items.append(_unit(f"bocage-wireguard-go@{name}.service", None, True))
+        items += [
+            _file(drop_in.rpartition("/")[0], "directory"),
+            _unit(f"bocage-wireguard-go@{name}.service", None, True),
+        ]
     return items
 
 

@@ -84,7 +84,10 @@ def test_modules_of_the_collection_name_all_that_they_make() -> None:
     interface = {"name": "bocage0", "configuration_directory": "/etc/bocage/mesh", "state": "present"}
     userspace = ran("bocage.fleet.mesh_interface", interface, backend="userspace")
     kernel = ran("bocage.fleet.mesh_interface", interface, backend="kernel")
-    assert names(userspace) - names(kernel) == {"unit bocage-wireguard-go@bocage0.service"}
+    assert names(userspace) - names(kernel) == {
+        "unit bocage-wireguard-go@bocage0.service",
+        "file /etc/systemd/system/bocage-mesh@bocage0.service.d",
+    }
     assert {"probe wireguard:bocage0", "probe link:bocage0", "file /etc/bocage/mesh/bocage0.conf"} <= names(kernel)
     drop_in = "/etc/systemd/system/bocage-mesh@bocage0.service.d/userspace.conf"
     assert [item["state"] for item in kernel if item["name"] == drop_in] == ["absent"]
