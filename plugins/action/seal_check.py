@@ -10,7 +10,12 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.bocage.fleet.plugins.module_utils._seals import desired
-from ansible_collections.bocage.fleet.plugins.plugin_utils.seal_agent import AgentSilent, ask_agent
+from ansible_collections.bocage.fleet.plugins.plugin_utils.seal_agent import (
+    AgentMissing,
+    AgentSilent,
+    ask_agent,
+    remove_seals,
+)
 from ansible_collections.bocage.fleet.plugins.plugin_utils.seal_choice import max_age_seconds
 
 # The digest of nothing: no seal has it, so that what runs whatever its seal says is sealed no longer.
@@ -61,6 +66,8 @@ class ActionModule(ActionBase):
         try:
             answer = ask_agent(self, ["seals", "check"], question)
         except AgentSilent as error:
+            if not isinstance(error, AgentMissing) and not self._task.check_mode:
+                remove_seals(self, roles)
             return _all(roles, why or str(error))
         if why:
             return {**_all(roles, why), "facts": answer["facts"]}

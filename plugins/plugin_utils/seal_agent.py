@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
 
+SEALS = "/var/lib/bocage/seals"
 AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
 
 
@@ -19,12 +20,16 @@ class AgentSilent(BocageError):
     """No answer that could be used; the message says why, in words that follow a colon."""
 
 
+class AgentMissing(AgentSilent):
+    """There is no agent, or one of before it knew seals."""
+
+
 def ask_agent(action: ActionBase, arguments: list[str], question: Mapping[str, Any]) -> dict[str, Any]:
     """The agent's answer to a question on its standard input; raises AgentSilent where there is none."""
     done = _execute(action, " ".join([AGENT, *arguments]), json.dumps(question) + "\n")
     # 127: no such file. 2: argparse, of an agent that is older than the verb.
     if done["rc"] in (2, 126, 127):
-        raise AgentSilent("no agent that knows seals is on the host yet")
+        raise AgentMissing("no agent that knows seals is on the host yet")
     if done["rc"] != 0:
         words = (done["stderr"] or done["stdout"]).strip().splitlines() or ["no reason given"]
         raise AgentSilent(words[-1])
@@ -35,6 +40,12 @@ def ask_agent(action: ActionBase, arguments: list[str], question: Mapping[str, A
     if not isinstance(answer, dict):
         raise AgentSilent("the answer of its agent is not an object")
     return answer
+
+
+def remove_seals(action: ActionBase, roles: Iterable[str]) -> None:
+    """Remove seals past an agent that cannot do it: what runs now must not be called sealed if it fails."""
+    paths = [action._connection._shell.quote(f"{SEALS}/{role}.json") for role in roles]
+    action._low_level_execute_command(" ".join(["rm", "-f", "--", *paths]))
 
 
 def _execute(action: ActionBase, command: str, question: str) -> dict[str, Any]:

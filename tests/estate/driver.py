@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import ansible_runner
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PODMAN = ROOT / "lab" / "bin" / "podman"
@@ -140,6 +142,15 @@ def restart(host: str) -> None:
     subprocess.run(
         [str(PODMAN), "restart", "--time", "5", f"bocage-demo-{host}"], check=True, capture_output=True, timeout=90
     )
+
+
+def answers_ssh(host: str) -> bool:
+    address = yaml.safe_load((ROOT / "lab/estates/demo.yml").read_text())["lab_hosts"][host]["management"]
+    try:
+        with socket.create_connection((address, 22), timeout=2) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
 
 
 def inventory_list(inventory: Path = INVENTORY, **extra: str) -> tuple[dict[str, Any], str]:

@@ -75,6 +75,11 @@ class Entry:
     def has_attributes(self) -> bool:
         return self.state in ("file", "directory")
 
+    @property
+    def permissions(self) -> int:
+        """The mode; parsing gives each file and folder one, and what has none is its owner's alone."""
+        return 0o600 if self.mode is None else self.mode
+
     def described(self) -> dict[str, Any]:
         """For the result: what this path now is."""
         if not self.has_attributes:
@@ -248,12 +253,11 @@ def _apply(plan: _Plan) -> None:
         if plan.content:
             _put(entry, plan.found)
         if entry.has_attributes and plan.changes:
-            assert entry.mode is not None
             user, group = _owners(entry, check_mode=False)
             held = entry.path.lstat()
             if (held.st_uid, held.st_gid) != (user, group):
                 os.chown(entry.path, user, group, follow_symlinks=False)
-            entry.path.chmod(entry.mode)
+            entry.path.chmod(entry.permissions)
     except FileNotFoundError as error:
         raise BocageError(
             f"The folder of {entry.path} does not exist on this host; list it with state directory."
@@ -266,8 +270,7 @@ def _put(entry: Entry, found: str) -> None:
     path = entry.path
     match entry.state:
         case "file":
-            assert entry.mode is not None
-            write_file(path, entry.content, entry.mode)
+            write_file(path, entry.content, entry.permissions)
         case "directory":
             path.mkdir(mode=0o700)
             sync_directory(path.parent)

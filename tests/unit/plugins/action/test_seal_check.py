@@ -27,15 +27,17 @@ class Agent:
         self.questions: list[dict[str, Any]] = []
         self.commands: list[str] = []
 
-    def __call__(self, command: str, in_data: bytes) -> dict[str, Any]:
+    def __call__(self, command: str, in_data: bytes | None = None) -> dict[str, Any]:
         self.commands.append(command)
-        self.questions.append(json.loads(in_data))
+        if in_data is not None:
+            self.questions.append(json.loads(in_data))
         return self.answer
 
 
 def check(make_action: Any, agent: Agent, plan: dict[str, Any] = PLAN, check_mode: bool = False, **more: Any) -> Any:
     action = make_action(ActionModule, check=check_mode, plan=plan, **more)
     action._low_level_execute_command = agent
+    action._connection._shell.quote = str
     result = action.run(task_vars={"inventory_hostname": "gw1"})
     result["shown"] = [call.args[0] for call in action._display.display.call_args_list]
     return result
@@ -101,6 +103,14 @@ def test_a_host_that_cannot_answer_runs_everything(make_action: Any, agent: Agen
     assert not result.get("failed")
     (line,) = result["shown"]
     assert line.startswith("gw1: all roles: ") and reason in line
+    removed = "rm -f -- /var/lib/bocage/seals/host.json /var/lib/bocage/seals/mesh.json"
+    assert agent.commands[1:] == ([] if agent.answer["rc"] in (2, 127) else [removed])
+
+
+def test_an_agent_that_cannot_answer_keeps_its_seals_in_check_mode(make_action: Any) -> None:
+    agent = Agent(rc=1, stderr="bocage-agent: /etc/bocage/agent.json is damaged.")
+    assert check(make_action, agent, check_mode=True)["run"] == ["host", "mesh"]
+    assert len(agent.commands) == 1
 
 
 def test_a_connection_that_passes_no_input_on_gets_a_file(make_action: Any) -> None:
