@@ -112,4 +112,4 @@ def _load(path: Path) -> dict[str, Any]:
     """A file of a role, whose texts may be templates; nothing where it does not exist."""
     if not path.is_file():
         return {}
-    return DataLoader().load_from_file(str(path), cache="none", trusted_as_template=True) or {}
+    return DataLoader().load_from_file(str(path), cache="none", unsafe=True, trusted_as_template=True) or {}
