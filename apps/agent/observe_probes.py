@@ -16,6 +16,7 @@ from typing import Any
 
 from bocage_core._common import canonical
 from bocage_core._common.errors import BocageError
+from bocage_core._common.sysctl import setting_path
 from bocage_core._seals.items import probe_of
 
 from .commands import Finish, Start
@@ -168,8 +169,8 @@ def _after_link(output: str) -> list[str]:
 
 def _sysctl(root: str, key: str) -> State:
     """The value; of a setting that the kernel hands on to all interfaces, also that of each."""
-    swapped = _OF_ALL.get(key, key).translate(str.maketrans("./", "/."))
-    before, scope, after = f"{root}/proc/sys/{swapped}".partition("/conf/all/")
+    place = setting_path(_OF_ALL.get(key, key))
+    before, scope, after = f"{root}/proc/sys/{place}".partition("/conf/all/")
     try:
         state: dict[str, Any] = {"value": _setting(f"{before}{scope}{after}")}
         for folder in sorted(Path(f"{before}/conf").iterdir()) if scope else []:

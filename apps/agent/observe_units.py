@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from bocage_core._common.systemd import shown
+
 from .commands import Finish, Start
 from .observe_files import Observed
 
@@ -31,15 +33,15 @@ class Units:
 
     def _read(self) -> dict[str, Observed]:
         status, output, error = (127, "", "nothing was asked") if self._finish is None else self._finish()
-        blocks = [block for block in output.split("\n\n") if block.strip()]
-        if status != 0 or len(blocks) != len(self._names):
+        units = shown(output)
+        if status != 0 or len(units) != len(self._names):
             reason = " ".join(error.split()) or "systemctl gave no answer for each unit"
             return {name: {"error": f"{name} cannot be looked at: {reason}."} for name in self._names}
         # systemctl answers in the order of its arguments
         links = self._links()
         return {
-            name: {**_observed(block), "links": links.get(name, [])}
-            for name, block in zip(self._names, blocks, strict=True)
+            name: {**_observed(values), "links": links.get(name, [])}
+            for name, values in zip(self._names, units, strict=True)
         }
 
     def _links(self) -> dict[str, list[str]]:
@@ -55,8 +57,7 @@ class Units:
         return found
 
 
-def _observed(block: str) -> Observed:
-    values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+def _observed(values: dict[str, str]) -> Observed:
     return {
         "enabled": values.get("UnitFileState") or values.get("LoadState", "unknown"),
         "active": values.get("ActiveState") in ("active", "reloading", "refreshing"),

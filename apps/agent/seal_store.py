@@ -16,7 +16,8 @@ from pathlib import Path
 
 from bocage_core._common import atomic, canonical, fields
 from bocage_core._common.errors import BocageError
-from bocage_core._seals.documents import MAX_SEAL_BYTES, ROLE
+from bocage_core._common.fields import ROLE
+from bocage_core._seals.documents import MAX_SEAL_BYTES
 
 from . import chain
 

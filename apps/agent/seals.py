@@ -99,12 +99,12 @@ def check(settings: Settings, document: Any, machine: Machine | None = None) -> 
     request = {"parts": False, "facts": [], "drop": False, "max_age_seconds": None, **request}
     expected = fields.record(request["expected"], "expected in the request")
     for role in expected:
-        if not documents.ROLE.fullmatch(role):
+        if not fields.ROLE.fullmatch(role):
             raise fields.malformed(what, "names a role that cannot be one")
         fields.text(expected, role, "expected in the request", fields.SHA256)
     age = None if request["max_age_seconds"] is None else fields.integer(request, "max_age_seconds", what)
     drop, with_parts = fields.flag(request, "drop", what), fields.flag(request, "parts", what)
-    wanted = fields.texts(request, "facts", what, documents.FACT)
+    wanted = fields.texts(request, "facts", what, fields.FACT)
 
     store = SealStore(settings.seals_directory)
     with store.locked() if drop else nullcontext():

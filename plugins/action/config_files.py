@@ -10,16 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import ansible.template
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.template import trust_as_template
 
 MODULE = "bocage.fleet.config_files"
 MAKERS = ("template", "content", "source")
 # As the action template has them.
 TEMPLATE_OPTIONS = {"trim_blocks": True, "lstrip_blocks": False, "newline_sequence": "\n"}
-# Before ansible-core 2.19 every text was a template.
-trust = getattr(ansible.template, "trust_as_template", lambda text: text)
 
 
 class ActionModule(ActionBase):
@@ -68,7 +66,7 @@ class ActionModule(ActionBase):
             "template_destpath": target,
         }
         templar = self._templar.copy_with_new_env(searchpath=search, available_variables=variables)
-        text = trust(path.read_text(encoding="utf-8"))
+        text = trust_as_template(path.read_text(encoding="utf-8"))
         try:
             rendered = templar.template(text, escape_backslashes=False, overrides=TEMPLATE_OPTIONS)
         except AnsibleError as error:

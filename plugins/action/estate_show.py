@@ -9,22 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.bocage.fleet.plugins.module_utils._common import atomic, timestamps
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
+from ansible_collections.bocage.fleet.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_picture import draw
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_table import table
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_view import EstateView, view_of
 
 
-class ActionModule(ActionBase):
-    """Runs once, touches no host."""
-
-    BYPASS_HOST_LOOP = True
-    TRANSFERS_FILES = False
-    _requires_connection = False
-
+class ActionModule(ControllerAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         _unused, arguments = self.validate_argument_spec({"picture": {"type": "path"}, "title": {"type": "str"}})

@@ -7,17 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.plugins.action import ActionBase
+from ansible_collections.bocage.fleet.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.bocage.fleet.plugins.plugin_utils.proof_text import failures, summary, table
 
 
-class ActionModule(ActionBase):
-    """Runs once, touches no host."""
-
-    BYPASS_HOST_LOOP = True
-    TRANSFERS_FILES = False
-    _requires_connection = False
-
+class ActionModule(ControllerAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         _unused, arguments = self.validate_argument_spec(

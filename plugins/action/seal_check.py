@@ -76,11 +76,11 @@ class ActionModule(ActionBase):
             seal = answer["seals"][role]
             if seal["status"] == "intact":
                 continue
-            why = list(seal["findings"])
+            found = list(seal["findings"])
             if seal["status"] == "changed":
                 new = {**plan["content"][role], **one["parts"]}
-                why += desired.reasons(role, seal.get("parts") or {}, new, 3)
-            reasons[role] = why or [f"the seal is {seal['status']}"]
+                found += desired.reasons(role, seal.get("parts") or {}, new, 3)
+            reasons[role] = found or [f"the seal is {seal['status']}"]
         return {"run": list(reasons), "reasons": reasons, "facts": answer["facts"]}
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible.template import Templar
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
 from ansible_collections.bocage.fleet.plugins.module_utils._seals import desired
+from ansible_collections.bocage.fleet.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.bocage.fleet.plugins.plugin_utils.expressions import compiled_once
 from ansible_collections.bocage.fleet.plugins.plugin_utils.plain_paths import MISSING, plain_value
 from ansible_collections.bocage.fleet.plugins.plugin_utils.role_desire import desire_of, read_role_spec
@@ -24,13 +24,7 @@ from ansible_collections.bocage.fleet.plugins.plugin_utils.seal_key import read_
 COLLECTION = Path(__file__).resolve().parents[2]
 
 
-class ActionModule(ActionBase):
-    """Runs once a play, touches no host."""
-
-    BYPASS_HOST_LOOP = True
-    TRANSFERS_FILES = False
-    _requires_connection = False
-
+class ActionModule(ControllerAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
@@ -95,7 +89,8 @@ class ActionModule(ActionBase):
                         plans[host][role] = {}
                         continue
                     spec = read_role_spec(COLLECTION, role, key, further)
-                    content[role] = desired.short_parts(spec.content)
+                    if role not in content:
+                        content[role] = desired.short_parts(spec.content)
                     try:
                         desire = desire_of(spec, variables, template, key, Path(self._loader.get_basedir()))
                     except AnsibleError as error:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.bocage.fleet.plugins.module_utils._common.estate_check import check_estate
 from ansible_collections.bocage.fleet.plugins.module_utils._common.estate_schema import (
@@ -20,17 +19,12 @@ from ansible_collections.bocage.fleet.plugins.module_utils._common.estate_schema
 )
 from ansible_collections.bocage.fleet.plugins.module_utils._common.findings import sentence
 from ansible_collections.bocage.fleet.plugins.module_utils._common.option_check import Unusable
+from ansible_collections.bocage.fleet.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.bocage.fleet.plugins.plugin_utils.role_options import read_role_options
 from ansible_collections.bocage.fleet.plugins.plugin_utils.variable_sources import VariableSources
 
 
-class ActionModule(ActionBase):
-    """Runs once, touches no host."""
-
-    BYPASS_HOST_LOOP = True
-    TRANSFERS_FILES = False
-    _requires_connection = False
-
+class ActionModule(ControllerAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         task_vars = task_vars or {}

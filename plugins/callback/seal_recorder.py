@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
+from ansible_collections.bocage.fleet.plugins.plugin_utils.run_profile import LOCAL_HOSTS
 from ansible_collections.bocage.fleet.plugins.plugin_utils.seal_recordings import RECORDINGS
 
 _ROLES = Path(__file__).resolve().parents[2] / "roles"
 _TAGS = re.compile(r"^\s*(- )?tags:", re.MULTILINE)
-_CONTROLLER = ("localhost", "127.0.0.1", "::1")
 
 
 class CallbackModule(CallbackBase):
@@ -50,7 +50,7 @@ class CallbackModule(CallbackBase):
                 RECORDINGS.forget(result.host.get_name(), role)
             return
         role = outermost_role(task)
-        if role is None or task.check_mode or task.delegate_to in _CONTROLLER:
+        if role is None or task.check_mode or task.delegate_to in LOCAL_HOSTS:
             return
         path = getattr(getattr(task, "_role", None), "_role_path", None)
         if path is not None and has_tags(Path(path)):

@@ -79,7 +79,7 @@ import tempfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bocage.fleet.plugins.module_utils._common.archive import digest, write_archive
+from ansible_collections.bocage.fleet.plugins.module_utils._common.archive import digest, packages_of, write_archive
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
 
 # Wheels for any C library of the last years; the newest first.
@@ -101,7 +101,7 @@ def build(module: AnsibleModule) -> dict:
     parameters = module.params
     root, app = Path(parameters["collection_directory"]), parameters["app"]
     lock = root / "requirements" / f"{app}.txt"
-    packages = {"bocage_core": root / "plugins" / "module_utils", f"bocage_{app}": root / "apps" / app}
+    packages = packages_of(root, app)
     for path in (lock, *packages.values()):
         if not path.exists():
             raise BocageError(

@@ -76,6 +76,7 @@ import tempfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bocage.fleet.plugins.module_utils._common.atomic import write_link
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
 
 
@@ -107,13 +108,6 @@ def unpack(module: AnsibleModule, archive: Path, target: Path) -> None:
         inside.replace(target)
 
 
-def point(link: Path, version: str) -> None:
-    temporary = link.with_name(".current.new")
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(version)
-    temporary.replace(link)
-
-
 def install(module: AnsibleModule) -> dict:
     parameters = module.params
     root = Path(parameters["directory"]) / parameters["name"]
@@ -132,7 +126,7 @@ def install(module: AnsibleModule) -> dict:
     if missing:
         unpack(module, Path(parameters["archive"]), target)
         result["missing"] = False
-    point(link, parameters["version"])
+    write_link(link, parameters["version"])
     others = [path for path in root.iterdir() if path.is_dir() and not path.is_symlink() and path != target]
     for left in [path for path in others if path.name.startswith(".")]:
         # of a run that was interrupted

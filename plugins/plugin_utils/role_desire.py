@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.parsing.dataloader import DataLoader
-from ansible_collections.bocage.fleet.plugins.module_utils._common.archive import digest as archive_digest
+from ansible_collections.bocage.fleet.plugins.module_utils._common import archive
 from ansible_collections.bocage.fleet.plugins.module_utils._seals import desired
 from ansible_collections.bocage.fleet.plugins.plugin_utils.role_content import role_content
 
@@ -66,8 +66,7 @@ def read_role_spec(root: Path, role: str, key: bytes, further: tuple[Path, ...] 
         # what an import hands in is written in the importing role, whose files are content
         options += [one for one in spec if name == role or not spec[one].get("required")]
     for app in inputs["apps"]:
-        packages = {"bocage_core": root / "plugins" / "module_utils", f"bocage_{app}": root / "apps" / app}
-        made = archive_digest(packages, (root / "requirements" / f"{app}.txt").read_bytes(), "")
+        made = archive.digest(archive.packages_of(root, app), (root / "requirements" / f"{app}.txt").read_bytes(), "")
         parts[f"input program {app}"] = desired.part_digest(key, made)
     return RoleSpec(
         role=role,

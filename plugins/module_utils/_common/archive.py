@@ -30,6 +30,11 @@ sys.exit(main())
 """
 
 
+def packages_of(collection: Path, app: str) -> dict[str, Path]:
+    """The import packages that an application is built from, by name, and the folder of each."""
+    return {"bocage_core": collection / "plugins" / "module_utils", f"bocage_{app}": collection / "apps" / app}
+
+
 def sources(packages: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
     """``(path in the archive's lib, file)`` of each import package, in a stable order."""
     for package, folder in sorted(packages.items()):

@@ -29,6 +29,16 @@ def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
     sync_directory(path.parent)
 
 
+def write_link(path: Path, target: str) -> None:
+    """Point the link at `path` to `target`, in the place of a file or link that is there."""
+    temporary = path.with_name(f".{path.name}.new")
+    # of a run that was interrupted
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.replace(path)
+    sync_directory(path.parent)
+
+
 def sync_directory(path: Path) -> None:
     """Make renames and removals in `path` survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -14,6 +14,9 @@ from .refused import Refused
 MAX_INTEGER = 2**63 - 1
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+# A role that leaves seals, and a fact of a host that one declares as an input.
+ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}")
+FACT = re.compile(r"[a-z][a-z0-9_]{0,31}(:[A-Za-z0-9_.-]{1,64})?")
 # 32 bytes in base64 with the one last character that leaves no loose bits, so that a key has one spelling.
 KEY = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
 # Words are printed on terminals and in logs: nothing that controls a terminal or turns the direction of writing.
@@ -60,6 +63,19 @@ def texts(document: dict[str, Any], name: str, what: str, form: re.Pattern[str] 
         if not isinstance(item, str) or not form.fullmatch(item):
             raise malformed(what, f"has an unusable text in the list {name}")
     return value
+
+
+def facts(value: object, what: str) -> dict[str, Any]:
+    """Facts of a host by name: each a text or a list of texts."""
+    found = record(value, f"the list of facts in {what}")
+    for name, fact in found.items():
+        if not FACT.fullmatch(name):
+            raise malformed(what, f"has a fact of an unusable name: {ascii(name)[:60]}")
+        if isinstance(fact, list):
+            texts(found, name, what)
+        else:
+            text(found, name, what)
+    return found
 
 
 def flag(document: dict[str, Any], name: str, what: str) -> bool:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from .commands import Run, must
 
+# What a unit was last started with by us; one file a unit.
+STAMPS = "/var/lib/bocage/units"
 _PROPERTIES = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload"
 # What is-enabled counts as enabled, without what is gone after a boot.
 _ENABLED = frozenset({"enabled", "static", "alias", "indirect", "generated"})
@@ -35,10 +37,15 @@ def read_units(run: Run, names: Sequence[str]) -> list[UnitState]:
     output = must(
         run, ["systemctl", "show", f"--property={_PROPERTIES}", "--", *names], "systemd does not answer on this host"
     )
-    blocks = [block for block in output.strip().split("\n\n") if block.strip()]
-    found = [_state(dict(line.split("=", 1) for line in block.splitlines() if "=" in line)) for block in blocks]
+    found = [_state(values) for values in shown(output)]
     # systemd answers for each name that is given, also for one that it does not know
     return found if len(found) == len(names) else [_state({}) for _name in names]
+
+
+def shown(output: str) -> list[dict[str, str]]:
+    """The properties of each unit, in their order, from what ``systemctl show`` printed."""
+    blocks = [block for block in output.split("\n\n") if block.strip()]
+    return [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in blocks]
 
 
 def _state(values: dict[str, str]) -> UnitState:

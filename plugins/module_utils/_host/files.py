@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .._common.atomic import sync_directory, write_file
+from .._common.atomic import sync_directory, write_file, write_link
 from .._common.commands import Run
 from .._common.errors import BadInput, BocageError
 
@@ -275,11 +275,7 @@ def _put(entry: Entry, found: str) -> None:
             path.mkdir(mode=0o700)
             sync_directory(path.parent)
         case "link":
-            temporary = path.with_name(f".{path.name}.bocage")
-            temporary.unlink(missing_ok=True)
-            temporary.symlink_to(entry.target)
-            temporary.replace(path)
-            sync_directory(path.parent)
+            write_link(path, entry.target)
         case _:
             if found == "directory":
                 path.rmdir()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .._common.errors import BadInput, BocageError
+from .._common.sysctl import setting_path
 from .files import ensure_files
 
 OWNER = "root"
@@ -18,11 +19,6 @@ LIVE = Path("/proc/sys")
 FOLDER = Path("/etc/sysctl.d")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _KEY = re.compile(r"[a-z0-9_]+([./][A-Za-z0-9_*:@-]+)+")
-
-
-def live_file(key: str, live: Path = LIVE) -> Path:
-    """Where the kernel keeps a setting; a key with slashes may have dots in its parts, as sysctl(8) reads it."""
-    return live.joinpath(*(key.split("/") if "/" in key else key.split(".")))
 
 
 def ensure_settings(
@@ -58,7 +54,7 @@ def ensure_settings(
 
 def _read(key: str, live: Path, check_mode: bool) -> str | None:
     try:
-        return " ".join(live_file(key, live).read_text().split())
+        return " ".join((live / setting_path(key)).read_text().split())
     except OSError as error:
         if check_mode:
             # an interface or a module that an earlier task brings
@@ -68,7 +64,7 @@ def _read(key: str, live: Path, check_mode: bool) -> str | None:
 
 def _set(key: str, value: str, live: Path) -> None:
     try:
-        live_file(key, live).write_text(f"{value}\n")
+        (live / setting_path(key)).write_text(f"{value}\n")
     except OSError as error:
         raise BocageError(f"The kernel of this host does not take {key} = {value}: {error.strerror}.") from error
 

@@ -22,12 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .._common import systemd
 from .._common.atomic import write_file
 from .._common.commands import Run, must
 from .._common.errors import BadInput, BocageError
 from .._common.systemd import UnitState, read_units
 
-STAMPS = Path("/var/lib/bocage/units")
+STAMPS = Path(systemd.STAMPS)
 _NAME = re.compile(r"[A-Za-z0-9:_.\\@-]+\.[a-z]+")
 
 

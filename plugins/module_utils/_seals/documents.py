@@ -28,8 +28,6 @@ MAX_DESIRED_BYTES = 1024 * 1024
 MAX_SEAL_BYTES = 4 * 1024 * 1024
 MAX_PARTS = 8192
 
-ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}")
-FACT = re.compile(r"[a-z][a-z0-9_]{0,31}(:[A-Za-z0-9_.-]{1,64})?")
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 _SHORT = re.compile(rf"[0-9a-f]{{{digests.SHORT}}}")
 _PART = re.compile(
@@ -71,10 +69,10 @@ class Desired:
         result = cls(
             host=fields.text(document, "host", what, _HOST),
             host_id=fields.text(document, "host_id", what, fields.UUID),
-            role=fields.text(document, "role", what, ROLE),
+            role=fields.text(document, "role", what, fields.ROLE),
             base=fields.text(document, "base", what, fields.SHA256),
             parts=_parts(document, what),
-            facts=parse_facts(document["facts"], what),
+            facts=fields.facts(document["facts"], what),
             items=parse_items(document["items"], what),
             issued_at=timestamps.parse(document["issued_at"], f"issued_at of {what}"),
         )
@@ -131,7 +129,7 @@ class Observed:
                 fields.record(one["hint"], f"a hint of {what}")
         return cls(
             host_id=fields.text(document, "host_id", what, fields.UUID),
-            role=fields.text(document, "role", what, ROLE),
+            role=fields.text(document, "role", what, fields.ROLE),
             counter=fields.integer(document, "counter", what, 1),
             sealed_at=timestamps.parse(document["sealed_at"], f"sealed_at of {what}"),
             desired=fields.text(document, "desired", what, fields.SHA256),
@@ -162,19 +160,6 @@ class Seal:
 
     desired: Desired
     observed: Observed
-
-
-def parse_facts(value: object, what: str) -> dict[str, Any]:
-    """Facts by name: each a text or a list of texts."""
-    facts = fields.record(value, f"the list of facts in {what}")
-    for name, fact in facts.items():
-        if not FACT.fullmatch(name):
-            raise fields.malformed(what, f"has a fact of an unusable name: {ascii(name)[:60]}")
-        if isinstance(fact, list):
-            fields.texts(facts, name, what)
-        else:
-            fields.text(facts, name, what)
-    return facts
 
 
 def sign_desired(desired: Desired, private_key_pem: bytes) -> dict[str, Any]:

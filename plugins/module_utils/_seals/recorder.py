@@ -13,11 +13,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._common.errors import BocageError
+from .._common.systemd import STAMPS
 
 Item = dict[str, Any]
 Arguments = Mapping[str, Any]
-
-UNIT_STAMPS = "/var/lib/bocage/units"
 
 
 class Unmapped(BocageError):
@@ -102,7 +101,7 @@ def _service(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:
 def _own_unit(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:
     items = [_unit(arguments["name"], arguments.get("enabled"), arguments["state"] != "stopped")]
     if arguments.get("restart_on"):
-        items += [_file(UNIT_STAMPS, "directory"), _file(f"{UNIT_STAMPS}/{arguments['name']}.json")]
+        items += [_file(STAMPS, "directory"), _file(f"{STAMPS}/{arguments['name']}.json")]
     return items
 
 

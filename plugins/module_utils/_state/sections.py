@@ -20,8 +20,6 @@ _SECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _PREFIX = re.compile(r"[0-9a-f.:]{2,45}/[0-9]{1,3}")
 _ENDPOINT = re.compile(r"(\[[0-9a-f:.]{2,45}(%[A-Za-z0-9_.-]{1,15})?\]|[0-9.]{7,15}):[0-9]{1,5}")
-_ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_FACT = re.compile(r"[a-z][a-z0-9_]{0,31}(:[A-Za-z0-9_.-]{1,64})?")
 _MAX_COUNT = 2**64 - 1
 
 
@@ -85,7 +83,7 @@ def _check_gateway(section: dict[str, Any], what: str) -> None:
 
 def _check_seals(section: dict[str, Any], what: str) -> None:
     for role, seal in section.items():
-        if not _ROLE.fullmatch(role):
+        if not fields.ROLE.fullmatch(role):
             raise fields.malformed(what, "has a seal of something that is no role")
         _check_seal(fields.record(seal, f"a seal in {what}"), f"a seal in {what}")
 
@@ -101,14 +99,7 @@ def _check_seal(seal: dict[str, Any], what: str) -> None:
         fields.integer(seal, "counter", what)
     if seal.get("sealed_at") is not None:
         timestamps.parse(seal["sealed_at"], f"sealed_at of {what}")
-    facts = fields.record(seal.get("facts"), f"the list of facts in {what}")
-    for name, fact in facts.items():
-        if not _FACT.fullmatch(name):
-            raise fields.malformed(what, "has a fact of an unusable name")
-        if isinstance(fact, list):
-            fields.texts(facts, name, what)
-        else:
-            fields.text(facts, name, what)
+    fields.facts(seal.get("facts"), what)
     fields.texts(seal, "findings", what, most=MAX_SEAL_FINDINGS)
 
 
