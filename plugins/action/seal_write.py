@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.bocage.fleet.plugins.module_utils._common import timestamps
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
 from ansible_collections.bocage.fleet.plugins.module_utils._seals import documents
-from ansible_collections.bocage.fleet.plugins.plugin_utils.seal_agent import AgentSilent, ask_agent
+from ansible_collections.bocage.fleet.plugins.plugin_utils.seal_agent import AgentMissing, AgentSilent, ask_agent
 from ansible_collections.bocage.fleet.plugins.plugin_utils.seal_key import read_seal_key
 from ansible_collections.bocage.fleet.plugins.plugin_utils.seal_recordings import RECORDINGS
 
@@ -45,7 +45,9 @@ class ActionModule(ActionBase):
             self._seal(host, arguments, task_vars, result)
         except AgentSilent as error:
             result["reason"] = f"Nothing was sealed: {error}"
-            self._display.display(f"{host}: {result['reason']}")
+            if not isinstance(error, AgentMissing):
+                # that there is none yet was said at the start of the run, which brings it
+                self._display.display(f"{host}: {result['reason']}")
         except BocageError as error:
             result.update(failed=True, msg=str(error))
         for role, sentence in result["refused"].items():
