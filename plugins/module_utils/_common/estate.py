@@ -33,6 +33,17 @@ class Site:
     lan_prefixes: tuple[str, ...]
     hub: str | None
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # one to one: a prefix of the LAN and the one of the same length by which the overlay knows it
+    lan_translation: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reached_prefixes(self) -> tuple[str, ...]:
+        """The LAN as the overlay sees it: the translated prefix where one is declared."""
+        return tuple(self.lan_translation.get(prefix, prefix) for prefix in self.lan_prefixes)
+
+    def reached_address(self, address: str) -> str:
+        """By which address the overlay reaches one of the LAN."""
+        return translated(address, self.lan_translation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,17 @@ class Host:
         """The host's own overlay addresses as prefixes of full length."""
         own = (f"{self.address6}/128",)
         return own if self.address4 is None else (*own, f"{self.address4}/32")
+
+
+def translated(address: str, translation: Mapping[str, str]) -> str:
+    """The address in the prefix that its own one is translated to; itself where none is."""
+    given = ipaddress.ip_address(address)
+    for inside, outside in translation.items():
+        network = ipaddress.ip_network(inside)
+        if given.version == network.version and given in network:
+            first = ipaddress.ip_network(outside).network_address
+            return str(first + (int(given) - int(network.network_address)))
+    return address
 
 
 def overlay_ipv6(ula_prefix: ipaddress.IPv6Network, site_index: int, host_index: int) -> str:
@@ -98,6 +120,10 @@ def _site(name: str, values: object, ula: ipaddress.IPv6Network) -> Site:
             lan_prefixes=tuple(str(ipaddress.ip_network(prefix)) for prefix in values.get("lan_prefixes") or ()),
             hub=values.get("hub") or None,
             names={str(key): tuple(map(str, value)) for key, value in (values.get("names") or {}).items()},
+            lan_translation={
+                str(ipaddress.ip_network(inside)): str(ipaddress.ip_network(outside))
+                for inside, outside in (values.get("lan_translation") or {}).items()
+            },
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise BadInput(f"Site {name} cannot be used: {error}; correct it in estate_sites.") from error

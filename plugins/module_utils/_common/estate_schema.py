@@ -42,6 +42,7 @@ SITE_OPTIONS: Options = {
     "title": {"type": "str"},
     "tenant": {"type": "str"},
     "lan_prefixes": {"type": "list", "elements": "str"},
+    "lan_translation": {"type": "dict"},
     "overlay_ipv4_prefix": {"type": "str"},
     "hub": {"type": "str"},
     "names": {"type": "dict"},

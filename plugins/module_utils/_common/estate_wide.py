@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from .estate_overlaps import check_overlaps, read_translation
 from .estate_schema import ESTATE_OPTIONS, INDEX_LIMITS_OF_SITES, SITE_OPTIONS, TENANT_OPTIONS
 from .estate_syntax import Network, address_of, contains, is_domain, is_label, is_name, network_of
 from .findings import Finding, did_you_mean
@@ -31,6 +32,7 @@ class Site:
     overlay_ipv4: ipaddress.IPv4Network | None = None
     has_overlay_ipv4: bool = False
     hub: str | None = None
+    translation: Mapping[Network, Network] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,6 @@ class EstateWide:
     ula: ipaddress.IPv6Network | None
     tenants: frozenset[str]
     sites: Mapping[str, Site]
-
-
-@dataclass(frozen=True)
-class _Claim:
-    """A prefix and who uses it."""
-
-    network: Network
-    what: str
-    owner: str
-    path: tuple[str, ...]
 
 
 def check_estate_wide(estate: Mapping[str, Any]) -> tuple[EstateWide, list[Finding]]:
@@ -77,7 +69,7 @@ def check_estate_wide(estate: Mapping[str, Any]) -> tuple[EstateWide, list[Findi
         sites[str(name)], site_findings = _read_site(name, attributes, tenants)
         findings += site_findings
     findings += _check_site_indexes(sites.values())
-    findings += _check_overlaps(ula, sites.values())
+    findings += check_overlaps(ula, sites.values())
     return EstateWide(ula=ula, tenants=tenants, sites=sites), findings
 
 
@@ -148,7 +140,8 @@ def _read_site(name: object, attributes: object, tenants: frozenset[str]) -> tup
         text = f"{subject} has a LAN but no tenant: whatever is on a LAN belongs to a tenant."
         findings.append(Finding(text, path))
     overlay, overlay_findings = _read_overlay(subject, sound.get("overlay_ipv4_prefix"), path)
-    findings += lan_findings + overlay_findings
+    translation, translation_findings = read_translation(subject, sound.get("lan_translation") or {}, lans, path)
+    findings += lan_findings + overlay_findings + translation_findings
     findings += _check_extra_names(subject, sound.get("names") or {}, lans, path)
     index = int(sound["index"]) if sound.get("index") is not None else None
     low, high = INDEX_LIMITS_OF_SITES
@@ -165,6 +158,7 @@ def _read_site(name: object, attributes: object, tenants: frozenset[str]) -> tup
         overlay_ipv4=overlay,
         has_overlay_ipv4=bool(attributes.get("overlay_ipv4_prefix")),
         hub=sound.get("hub"),
+        translation=translation,
     ), findings
 
 
@@ -224,30 +218,3 @@ def _check_site_indexes(sites: Iterable[Site]) -> Iterable[Finding]:
         if other is not site:
             text = f"Sites {other.name} and {site.name} have the same index {site.index}."
             yield Finding(text, ("estate_sites", site.name, "index"))
-
-
-def _check_overlaps(ula: ipaddress.IPv6Network | None, sites: Iterable[Site]) -> Iterable[Finding]:
-    claims: list[_Claim] = []
-    if ula is not None:
-        claims.append(_Claim(ula, "estate_ula_prefix", "the estate", ("estate_ula_prefix",)))
-    for site in sites:
-        owner = f"site {site.name}" + (f" (tenant {site.tenant})" if site.tenant else "")
-        path = ("estate_sites", site.name)
-        claims += [_Claim(lan, "LAN prefix", owner, (*path, "lan_prefixes")) for lan in site.lans]
-        if site.overlay_ipv4 is not None:
-            claims.append(_Claim(site.overlay_ipv4, "overlay_ipv4_prefix", owner, (*path, "overlay_ipv4_prefix")))
-    # Two prefixes are disjoint or one holds the other, so in this order a prefix
-    # overlaps an earlier one exactly when it lies inside the last that is still open.
-    claims.sort(key=lambda claim: (claim.network.version, int(claim.network.network_address), claim.network.prefixlen))
-    enclosing: list[_Claim] = []
-    for claim in claims:
-        while enclosing and not contains(enclosing[-1].network, claim.network.network_address):
-            enclosing.pop()
-        if enclosing:
-            other = enclosing[-1]
-            yield Finding(
-                f"The {claim.what} {claim.network} of {claim.owner} overlaps the {other.what} {other.network} "
-                f"of {other.owner}; all prefixes of an estate must be disjoint.",
-                claim.path,
-            )
-        enclosing.append(claim)

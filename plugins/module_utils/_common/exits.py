@@ -17,6 +17,22 @@ def on_lan(host: Host, site: Site) -> bool:
     return host.site.name == site.name and (host.is_gateway or host.lan_endpoint is not None)
 
 
+def entered_prefixes(host: Host, site: Site) -> tuple[str, ...]:
+    """What of the site's LAN the host enters over the overlay, as the overlay sees it.
+
+    On the LAN itself that is only what is known by another address than the LAN's own; a gateway enters nothing
+    of its own site.
+    """
+    if not on_lan(host, site):
+        return site.reached_prefixes
+    return () if host.is_gateway else tuple(site.lan_translation.values())
+
+
+def _neighbours(host: Host, gateway: Host) -> bool:
+    """Whether the two find each other on the LAN of both."""
+    return host.site.name == gateway.site.name and None not in (host.lan_endpoint, gateway.lan_endpoint)
+
+
 def by_weight(gateways: Sequence[Host], name: str) -> Host:
     """One of the gateways for a name.
 
@@ -48,7 +64,8 @@ class Exits:
         return tuple(
             gateway
             for gateway in self.gateways.get(site.name, ())
-            if not gateway.is_hub and (gateway.endpoint is not None or host.endpoint is not None)
+            if not gateway.is_hub
+            and (gateway.endpoint is not None or host.endpoint is not None or _neighbours(host, gateway))
         )
 
     @cached_property

@@ -24,7 +24,9 @@ def plan_names(estate: Estate, host_name: str) -> dict[str, Any]:
             records += [(f"{other.name}.{estate.domain}", address.split("/")[0]) for address in other.allowed_ips]
         for site in estate.sites.values():
             for name, addresses in site.names.items():
-                records += [(f"{name}.{site.name}.{estate.domain}", address) for address in addresses]
+                records += [
+                    (f"{name}.{site.name}.{estate.domain}", site.reached_address(address)) for address in addresses
+                ]
     return {
         "domain": estate.domain,
         "servers": [home.address6],

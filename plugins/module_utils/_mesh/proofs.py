@@ -55,7 +55,8 @@ def plan_probes(estate: Estate, host_name: str, pages: list[dict[str, Any]]) -> 
         if site.tenant is not None and site.tenant == host.site.tenant:
             for short, given in sorted(site.names.items()):
                 name = f"{short}.{site.name}.{estate.domain}"
-                probes.append(Probe("names", "resolve", name, True, f"{host.name} asks for {name}", tuple(given)))
+                reached = tuple(map(site.reached_address, given))
+                probes.append(Probe("names", "resolve", name, True, f"{host.name} asks for {name}", reached))
     probes += [
         Probe("pages", "page", page["url"], True, f"{host.name} opens {page['url']}", (page["contains"],))
         for page in pages

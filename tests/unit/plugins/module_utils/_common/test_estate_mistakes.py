@@ -104,12 +104,6 @@ ESTATE_MISTAKES: list[tuple[str, Any, str]] = [
     ),
     (
         "estate_sites.oslo.lan_prefixes",
-        ["2001:db8:3::/64", "2001:db8:2::/64"],
-        "The LAN prefix 2001:db8:2::/64 of site oslo (tenant beta) overlaps the LAN prefix 2001:db8:2::/64 "
-        "of site lyon (tenant acme); all prefixes of an estate must be disjoint.",
-    ),
-    (
-        "estate_sites.oslo.lan_prefixes",
         ["2001:db8:3::/64", "fd7b:4c1e:90a2:7::/64"],
         "The LAN prefix fd7b:4c1e:90a2:7::/64 of site oslo (tenant beta) overlaps the estate_ula_prefix "
         "fd7b:4c1e:90a2::/48 of the estate; all prefixes of an estate must be disjoint.",
