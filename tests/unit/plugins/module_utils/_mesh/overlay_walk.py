@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from bocage_core._common.estate import Estate
+from bocage_core._common.estate import Estate, Host, Site
+from bocage_core._common.exits import on_lan
 from bocage_core._gateway.access import plan_access
 from bocage_core._mesh.peers import MeshPlanner
 
 Prefix = tuple[int, int, int]  # version, network, bits after the prefix
 
 
+@lru_cache(maxsize=100_000)
 def prefix_of(text: str) -> Prefix:
     network = ipaddress.ip_network(text)
     return network.version, int(network.network_address), network.max_prefixlen - network.prefixlen
@@ -32,6 +35,67 @@ def any_holds(prefixes: Iterable[str], address: str) -> bool:
 def first_address(prefix: str) -> str:
     """A usable address of a LAN."""
     return str(ipaddress.ip_network(prefix).network_address + 9)
+
+
+@lru_cache(maxsize=100_000)
+def address_of(text: str) -> tuple[int, int]:
+    parsed = ipaddress.ip_address(text)
+    return parsed.version, int(parsed)
+
+
+class Table:
+    """Prefixes with what belongs to each; the longest match decides."""
+
+    def __init__(self, entries: Iterable[tuple[str, str]]) -> None:
+        self._by_length: dict[tuple[int, int], dict[int, str]] = {}
+        for text, value in entries:
+            version, network, bits = prefix_of(text)
+            self._by_length.setdefault((version, bits), {})[network >> bits] = value
+        self._lengths = {
+            family: sorted(bits for version, bits in self._by_length if version == family) for family in (4, 6)
+        }
+
+    def find(self, address: str) -> str | None:
+        return next(self.matches(address), None)
+
+    def matches(self, address: str) -> Iterator[str]:
+        """What belongs to each prefix that holds the address, the longest first."""
+        version, number = address_of(address)
+        for bits in self._lengths[version]:
+            value = self._by_length[version, bits].get(number >> bits)
+            if value is not None:
+                yield value
+
+    def __contains__(self, address: str) -> bool:
+        return self.find(address) is not None
+
+
+def table_of(prefixes: Iterable[str]) -> Table:
+    return Table((prefix, prefix) for prefix in prefixes)
+
+
+@dataclass(frozen=True)
+class Firewall:
+    """The access plan of a host, to look addresses up in."""
+
+    overlay: Table
+    relays: tuple[tuple[Table, Table], ...]
+    exits: tuple[Table, Table] | None
+
+    @classmethod
+    def of(cls, access: dict[str, Any]) -> Firewall:
+        exits = access["exits"]
+        return cls(
+            overlay=table_of(access["overlay_sources"]),
+            relays=tuple(
+                (table_of(relay["prefixes"]), table_of([*relay["prefixes"], *relay["destinations"]]))
+                for relay in access["relays"]
+            ),
+            exits=(table_of(exits["sources"]), table_of(exits["destinations"])) if exits else None,
+        )
+
+    def relays_between(self, source: str, target: str) -> bool:
+        return any(source in sources and target in targets for sources, targets in self.relays)
 
 
 @dataclass(frozen=True)
@@ -54,26 +118,22 @@ class Overlay:
         self.planner = MeshPlanner(estate)
         enrolled = [name for name, host in estate.hosts.items() if host.public_key is not None]
         self.plans: dict[str, dict[str, Any]] = {name: self.planner.host(name) for name in enrolled}
-        self.access = {name: plan_access(estate, name) for name in enrolled}
+        self.firewalls = {name: Firewall.of(plan_access(estate, name)) for name in enrolled}
         self.peers = {name: {peer["name"]: peer for peer in plan["peers"]} for name, plan in self.plans.items()}
-        self._tables = {
-            name: [(prefix_of(prefix), peer["name"]) for peer in plan["peers"] for prefix in peer["allowed_ips"]]
+        self.tables = {
+            name: Table((prefix, peer["name"]) for peer in plan["peers"] for prefix in peer["allowed_ips"])
             for name, plan in self.plans.items()
         }
         self._routes = {
-            name: [prefix_of(route["prefix"]) for route in plan["routes"]] for name, plan in self.plans.items()
+            name: table_of(route["prefix"] for route in plan["routes"]) for name, plan in self.plans.items()
         }
         self._own = {
             name: {address.split("/")[0] for address in plan["addresses"]} for name, plan in self.plans.items()
         }
 
-    def owner(self, host: str, version: int, address: int) -> str | None:
+    def owner(self, host: str, address: str) -> str | None:
         """The peer that an address belongs to on a host: the longest match (WireGuard, section 2)."""
-        best, bits = None, 129
-        for prefix, peer in self._tables[host]:
-            if prefix[2] < bits and holds(prefix, version, address):
-                best, bits = peer, prefix[2]
-        return best
+        return self.tables[host].find(address)
 
     def can_begin(self, host: str, peer: str) -> bool:
         """Whether packets get from a host to its peer: it knows where, or the peer keeps a path open."""
@@ -86,32 +146,54 @@ class Overlay:
 
     def walk(self, source: str, start: str, target: str, answer: bool = False) -> Walk:
         """Follow a packet; an ``answer`` belongs to a connection that the firewalls already let through."""
-        version = ipaddress.ip_address(target).version
-        source_number, target_number = int(ipaddress.ip_address(source)), int(ipaddress.ip_address(target))
         path = [start]
         while True:
             at = path[-1]
-            if not any(holds(route, version, target_number) for route in self._routes[at]):
+            if target not in self._routes[at]:
                 return Walk(tuple(path), "no route")
-            peer = self.owner(at, version, target_number)
+            peer = self.owner(at, target)
             if peer is None:
                 return Walk(tuple(path), "no peer")
             if not self.can_begin(at, peer):
                 return Walk(tuple(path), f"{at} cannot find {peer}")
-            if self.owner(peer, version, source_number) != at:
+            if self.owner(peer, source) != at:
                 return Walk((*path, peer), "the source belongs to another peer")
             path.append(peer)
-            access = self.access[peer]
+            firewall = self.firewalls[peer]
             if target in self._own[peer]:
-                accepted = answer or any_holds(access["overlay_sources"], source)
+                accepted = answer or source in firewall.overlay
                 return Walk(tuple(path), None if accepted else "the host refuses")
-            exits = access["exits"]
-            if exits and any_holds(exits["destinations"], target):
-                return Walk(tuple(path), None if any_holds(exits["sources"], source) else "the gateway refuses")
-            if not answer and not any(
-                any_holds(relay["prefixes"], source) and any_holds([*relay["prefixes"], *relay["destinations"]], target)
-                for relay in access["relays"]
-            ):
+            if firewall.exits and target in firewall.exits[1]:
+                return Walk(tuple(path), None if source in firewall.exits[0] else "the gateway refuses")
+            if not answer and not firewall.relays_between(source, target):
                 return Walk(tuple(path), "the hub refuses")
             if len(path) > 5:
                 return Walk(tuple(path), "a loop")
+
+
+def prove_pair(overlay: Overlay, one: Host, other: Host) -> None:
+    """Whoever may reach the other does, in each family that both have, and nobody else."""
+    for source, target in ((one.address6, other.address6), (one.address4, other.address4)):
+        if source is None or target is None:
+            continue
+        walk = overlay.walk(source, one.name, target)
+        if overlay.estate.may_reach(one, other):
+            assert walk.end == other.name, (one.name, other.name, walk)
+        else:
+            assert walk.refused in ("no route", "no peer", "the hub refuses"), (one.name, other.name, walk)
+
+
+def prove_lan(overlay: Overlay, host: Host, site: Site, prefix: str) -> None:
+    """A host enters a LAN of its tenant by one of its gateways, which answers by the same way; nobody else enters."""
+    source = host.address6 if ":" in prefix else host.address4
+    if source is None or host.is_hub or on_lan(host, site):
+        return
+    target = first_address(prefix)
+    walk = overlay.walk(source, host.name, target)
+    gateways = [one.name for one in overlay.estate.gateways_by_site[site.name] if one.public_key is not None]
+    if host.site.tenant != site.tenant or not gateways:
+        assert walk.end is None, (host.name, prefix, walk)
+        return
+    assert walk.end in gateways, (host.name, prefix, walk)
+    back = overlay.walk(target, walk.path[-1], source, answer=True)
+    assert back.path == walk.path[::-1], (host.name, prefix, back)

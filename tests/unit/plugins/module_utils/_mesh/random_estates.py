@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from bocage_core._common.estate import Estate
@@ -106,5 +107,67 @@ def estates(draw: st.DrawFn, all_enrolled: bool = False) -> Written:
             values["public_key"] = key_of(name)
     # a plan must not depend on the order in which the inventory names hosts
     names = draw(st.permutations(list(written.hosts)))
+    written.hosts = {name: written.hosts[name] for name in names}
+    return written
+
+
+def _large_sites(random: Random, written: Written, tenants: int, sites: int) -> None:
+    written.sites["core"] = {"index": 0, "overlay_ipv4_prefix": "198.19.255.0/24"}
+    # where a LAN of a tenant is IPv4, each of its sites has IPv4 in the overlay
+    with_ipv4 = [random.random() < 0.6 for _unused in range(tenants)]
+    for number in range(1, sites + 1):
+        tenant = random.randrange(tenants)
+        lans = [f"2001:db8:{number:x}::/64"] if random.random() < 0.6 else []
+        if with_ipv4[tenant] and random.random() < 0.6:
+            lans.append(f"10.{number}.0.0/16")
+        written.sites[f"site{number}"] = {
+            "index": number,
+            "tenant": f"tenant{tenant}",
+            "lan_prefixes": lans,
+            "overlay_ipv4_prefix": f"100.{number}.0.0/16" if with_ipv4[tenant] else None,
+        }
+
+
+def _large_member(random: Random, written: Written, number: int) -> None:
+    site = f"site{random.randrange(1, len(written.sites))}"
+    lans = written.sites[site]["lan_prefixes"]
+    high, low = divmod(number, 250)
+    values: dict[str, Any] = {"roles": ["hypervisor"]}
+    if lans and random.random() < 0.05:
+        values["roles"] = ["gateway"]
+    if random.random() < (0.7 if values["roles"] == ["gateway"] else 0.15):
+        values["mesh_endpoint"] = f"203.0.{high}.{low + 1}"
+    if lans and random.random() < 0.6:
+        values["mesh_lan_endpoint"] = f"{lans[0].removesuffix('/64')}{number:x}" if ":" in lans[0] else (
+            f"{lans[0].removesuffix('.0.0/16')}.{high}.{low + 1}"
+        )  # fmt: skip
+    written.add(f"host{number}", site, **values)
+
+
+@st.composite
+def large_estates(draw: st.DrawFn, most: int = 2000) -> Written:
+    """As `estates`, with as many hosts as a provider has: its size is drawn, the rest follows from a seed."""
+    tenants, sites, hubs = draw(st.integers(1, 6)), draw(st.integers(1, 60)), draw(st.integers(1, 6))
+    # small ones, any, and the largest
+    hosts = draw(st.one_of(st.integers(0, 60), st.integers(0, most - hubs), st.just(most - hubs)))
+    random = Random(draw(st.integers(0, 2**32)))
+    written = Written()
+    _large_sites(random, written, tenants, sites)
+    homes: list[tuple[str, str | None]] = []
+    for number in range(hubs):
+        site = "core" if number == 0 or random.random() < 0.5 else random.choice(sorted(written.sites))
+        roles = ["hub", "gateway"] if written.sites[site].get("lan_prefixes") and random.random() < 0.3 else ["hub"]
+        written.add(f"hub{number}", site, roles, mesh_endpoint=public_address(200 + number))
+        homes.append((f"hub{number}", written.sites[site].get("tenant")))
+    for name, values in written.sites.items():
+        if name != "core":
+            values["hub"] = random.choice([None, *(hub for hub, of in homes if of in (None, values["tenant"]))])
+    for number in range(hosts):
+        _large_member(random, written, number)
+    for name, values in written.hosts.items():
+        if "hub" in values["roles"] or random.random() < 0.95:
+            values["public_key"] = key_of(name)
+    names = list(written.hosts)
+    random.shuffle(names)
     written.hosts = {name: written.hosts[name] for name in names}
     return written

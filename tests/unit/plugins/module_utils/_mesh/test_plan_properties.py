@@ -13,7 +13,7 @@ from bocage_core._mesh.interface import desired_state
 from bocage_core._mesh.peers import MeshPlanner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from overlay_walk import Overlay, any_holds, first_address
+from overlay_walk import Overlay, any_holds, prove_lan, prove_pair
 from random_estates import Written, estates, key_of, member, public_address
 
 # each example plans a whole estate and walks all its pairs
@@ -24,24 +24,12 @@ def enrolled(estate: Estate) -> list[Host]:
     return [host for host in estate.hosts.values() if host.public_key is not None]
 
 
-def address_pairs(one: Host, other: Host) -> list[tuple[str, str]]:
-    pairs = [(one.address6, other.address6)]
-    if one.address4 is not None and other.address4 is not None:
-        pairs.append((one.address4, other.address4))
-    return pairs
-
-
 @THOROUGH
 @given(estates())
 def test_whoever_may_reach_each_other_does_and_nobody_else(written: Written) -> None:
     overlay = Overlay(written.estate())
     for one, other in itertools.permutations(enrolled(overlay.estate), 2):
-        for source, target in address_pairs(one, other):
-            walk = overlay.walk(source, one.name, target)
-            if overlay.estate.may_reach(one, other):
-                assert walk.end == other.name, (one.name, other.name, walk)
-            else:
-                assert walk.refused in ("no route", "no peer", "the hub refuses"), (one.name, other.name, walk)
+        prove_pair(overlay, one, other)
 
 
 @THOROUGH
@@ -51,18 +39,7 @@ def test_hosts_enter_the_lans_of_their_tenant_and_no_others(written: Written) ->
     estate = overlay.estate
     for host, site in itertools.product(enrolled(estate), estate.sites.values()):
         for prefix in site.lan_prefixes:
-            source = host.address6 if ":" in prefix else host.address4
-            if source is None or host.is_hub or on_lan(host, site):
-                continue
-            target = first_address(prefix)
-            walk = overlay.walk(source, host.name, target)
-            gateways = [one.name for one in estate.gateways_by_site[site.name] if one.public_key is not None]
-            if host.site.tenant != site.tenant or not gateways:
-                assert walk.end is None, (host.name, prefix, walk)
-                continue
-            assert walk.end in gateways, (host.name, prefix, walk)
-            back = overlay.walk(target, walk.path[-1], source, answer=True)
-            assert back.path == walk.path[::-1], (host.name, prefix, back)
+            prove_lan(overlay, host, site, prefix)
 
 
 @THOROUGH
