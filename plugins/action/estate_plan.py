@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.access import plan_access
+from ansible_collections.bocage.fleet.plugins.module_utils._mesh.mtu import with_sizes
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.names import plan_names
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.peers import MeshPlanner
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.proofs import plan_outsider_probes, plan_probes
@@ -39,7 +40,7 @@ class ActionModule(ControllerAction):
             estate = estate_of(task_vars, assume_enrolled=arguments["assume_enrolled"])
             planner = MeshPlanner(estate, arguments["keepalive_seconds"])
             makers: dict[str, Callable[[str], Any]] = {
-                "mesh": planner.host,
+                "mesh": lambda name: with_sizes(estate, name, planner.host(name)),
                 "access": lambda name: plan_access(estate, name),
                 "names": lambda name: plan_names(estate, name),
                 "probes": lambda name: [probe.to_dict() for probe in plan_probes(estate, name, arguments["pages"])],

@@ -72,7 +72,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hosts:
-  description: By host, the plans that O(parts) names. These are C(mesh) (addresses, peers, routes), C(access) (prefixes
+  description: By host, the plans that O(parts) names. These are C(mesh) (addresses, peers, routes, sizes of packets), C(access) (prefixes
     that may come in or pass), C(names) (records and servers) and C(probes) (what a proof tries).
   type: dict
   returned: success

@@ -16,7 +16,13 @@ from functools import cached_property
 from typing import Any
 
 from .errors import BadInput
-from .estate_schema import INDEX_LIMITS_OF_HOSTS, INDEX_LIMITS_OF_SITES, ROLE_GROUPS
+from .estate_schema import (
+    DEFAULT_UNDERLAY_MTU,
+    INDEX_LIMITS_OF_HOSTS,
+    INDEX_LIMITS_OF_SITES,
+    LIMITS_OF_UNDERLAY_MTU,
+    ROLE_GROUPS,
+)
 
 DEFAULT_PORT = 51820
 
@@ -35,6 +41,9 @@ class Site:
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # one to one: a prefix of the LAN and the one of the same length by which the overlay knows it
     lan_translation: Mapping[str, str] = field(default_factory=dict)
+    # of the site's way out, and of its LAN
+    underlay_mtu: int = DEFAULT_UNDERLAY_MTU
+    lan_mtu: int = DEFAULT_UNDERLAY_MTU
 
     @property
     def reached_prefixes(self) -> tuple[str, ...]:
@@ -60,6 +69,18 @@ class Host:
     lan_endpoint: str | None
     port: int
     public_key: str | None
+    # what the host's own network carries, where that is declared; else the site's values count
+    own_underlay_mtu: int | None = None
+
+    @property
+    def underlay_mtu(self) -> int:
+        """The largest packet that the host can exchange with other sites."""
+        return self.site.underlay_mtu if self.own_underlay_mtu is None else self.own_underlay_mtu
+
+    @property
+    def lan_mtu(self) -> int:
+        """The largest packet that the host can exchange on its site's LAN."""
+        return min(self.site.lan_mtu, self.own_underlay_mtu or self.site.lan_mtu)
 
     @property
     def is_hub(self) -> bool:
@@ -92,8 +113,10 @@ def overlay_ipv6(ula_prefix: ipaddress.IPv6Network, site_index: int, host_index:
     return str(ula_prefix.network_address + (site_index << 64) + host_index)
 
 
-def _number(value: object, limits: tuple[int, int], subject: str, option: str) -> int:
-    """An index within its limits; outside of them it would change other parts of an address."""
+def _number(
+    value: object, limits: tuple[int, int], subject: str, option: str, remedy: str = "a number of its own"
+) -> int:
+    """A number within its limits; an index outside of them would change other parts of an address."""
     low, high = limits
     try:
         number = int(str(value))
@@ -101,8 +124,13 @@ def _number(value: object, limits: tuple[int, int], subject: str, option: str) -
         number = low - 1
     if not low <= number <= high:
         given = "no" if value is None else "an unusable"
-        raise BadInput(f"{subject} has {given} {option}; give it a number of its own between {low} and {high}.")
+        raise BadInput(f"{subject} has {given} {option}; give it {remedy} between {low} and {high}.")
     return number
+
+
+def _mtu(value: object, subject: str, option: str) -> int | None:
+    """A declared MTU of an underlay, or None where there is none."""
+    return None if value is None else _number(value, LIMITS_OF_UNDERLAY_MTU, subject, option, "a number of bytes")
 
 
 def _site(name: str, values: object, ula: ipaddress.IPv6Network) -> Site:
@@ -124,6 +152,8 @@ def _site(name: str, values: object, ula: ipaddress.IPv6Network) -> Site:
                 str(ipaddress.ip_network(inside)): str(ipaddress.ip_network(outside))
                 for inside, outside in (values.get("lan_translation") or {}).items()
             },
+            underlay_mtu=_mtu(values.get("underlay_mtu"), f"Site {name}", "underlay_mtu") or DEFAULT_UNDERLAY_MTU,
+            lan_mtu=_mtu(values.get("lan_mtu"), f"Site {name}", "lan_mtu") or DEFAULT_UNDERLAY_MTU,
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise BadInput(f"Site {name} cannot be used: {error}; correct it in estate_sites.") from error
@@ -171,6 +201,7 @@ class _Builder:
             lan_endpoint=values.get("mesh_lan_endpoint") or None,
             port=port,
             public_key=values.get("public_key") or None,
+            own_underlay_mtu=_mtu(values.get("underlay_mtu"), f"Host {name}", "underlay_mtu"),
         )
 
     def _address4(self, name: str, site: Site, index: int) -> str | None:
@@ -202,7 +233,7 @@ class Estate:
 
         ``hosts`` maps a name to ``host_site``, ``host_index``, ``roles`` (names of
         the role groups or roles), and optionally ``mesh_endpoint``,
-        ``mesh_lan_endpoint``, ``mesh_port`` and ``public_key``.
+        ``mesh_lan_endpoint``, ``mesh_port``, ``underlay_mtu`` and ``public_key``.
         Raises BadInput with the host's name where a value is missing or wrong.
         """
         for option in ("estate_name", "estate_domain", "estate_ula_prefix", "estate_sites"):

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .estate_mtu import check_mtus
 from .estate_schema import GATEWAY_GROUP, HUB_GROUP, INDEX_LIMITS_OF_HOSTS, MANAGED_GROUP, ROLE_GROUPS
 from .estate_syntax import Address, address_of, contains, is_label
 from .estate_wide import EstateWide, Site
@@ -57,6 +58,7 @@ def check_hosts(
         findings += host_findings
         findings += _check_place(record, variables, estate)
     findings += _check_duplicates(records)
+    findings += check_mtus(records, hosts)
     findings += _check_service(records, hosts, membership, estate)
     return findings
 

@@ -46,6 +46,8 @@ SITE_OPTIONS: Options = {
     "overlay_ipv4_prefix": {"type": "str"},
     "hub": {"type": "str"},
     "names": {"type": "dict"},
+    "underlay_mtu": {"type": "int"},
+    "lan_mtu": {"type": "int"},
 }
 
 HOST_OPTIONS: Options = {
@@ -53,6 +55,7 @@ HOST_OPTIONS: Options = {
     "host_index": {"type": "int", "required": True},
     "mesh_endpoint": {"type": "str"},
     "mesh_lan_endpoint": {"type": "str"},
+    "underlay_mtu": {"type": "int"},
 }
 
 # Read by playbooks or by several roles.
@@ -72,6 +75,13 @@ FUNCTION_GROUPS: Mapping[str, str] = {
 
 INDEX_LIMITS_OF_SITES = (0, 65535)
 INDEX_LIMITS_OF_HOSTS = (1, 65534)
+
+DEFAULT_UNDERLAY_MTU = 1500
+# Below, IPv6 inside the tunnel would not have its 1280 bytes (RFC 8200) behind the 60 of WireGuard over IPv4.
+LIMITS_OF_UNDERLAY_MTU = (1340, 65535)
+# Over IPv6 the tunnel costs 80.
+LEAST_UNDERLAY_MTU_OF_IPV6 = 1360
+LEAST_MTU = 1280
 
 
 def known_options(role_options: Options) -> dict[str, Option]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .estate_mtu import check_range, read_mtu
 from .estate_overlaps import check_overlaps, read_translation
 from .estate_schema import ESTATE_OPTIONS, INDEX_LIMITS_OF_SITES, SITE_OPTIONS, TENANT_OPTIONS
 from .estate_syntax import Network, address_of, contains, is_domain, is_label, is_name, network_of
@@ -33,6 +34,8 @@ class Site:
     has_overlay_ipv4: bool = False
     hub: str | None = None
     translation: Mapping[Network, Network] = field(default_factory=dict)
+    underlay_mtu: int | None = None
+    lan_mtu: int | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,8 @@ def _read_site(name: object, attributes: object, tenants: frozenset[str]) -> tup
         text = f"{subject} has index {index}; a site index lies between {low} and {high}."
         findings.append(Finding(text, (*path, "index")))
         index = None
+    for option in ("underlay_mtu", "lan_mtu"):
+        findings += check_range(subject, option, read_mtu(sound, option), (*path, option))
     return Site(
         name=str(name),
         index=index,
@@ -159,6 +164,8 @@ def _read_site(name: object, attributes: object, tenants: frozenset[str]) -> tup
         has_overlay_ipv4=bool(attributes.get("overlay_ipv4_prefix")),
         hub=sound.get("hub"),
         translation=translation,
+        underlay_mtu=read_mtu(sound, "underlay_mtu"),
+        lan_mtu=read_mtu(sound, "lan_mtu"),
     ), findings
 
 

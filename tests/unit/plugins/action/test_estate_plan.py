@@ -40,6 +40,8 @@ def test_what_each_host_needs_is_planned(make_action: Any, task_vars: dict[str, 
     assert all(sorted(plan) == ["access", "mesh", "names"] for plan in result["hosts"].values())
     plan = result["hosts"]["tele1"]
     assert [(peer["name"], peer["keepalive_seconds"]) for peer in plan["mesh"]["peers"]] == [("gw1", 25), ("hub1", 25)]
+    assert plan["mesh"]["mtu"] == 1440
+    assert [path["peer"] for path in plan["mesh"]["paths"]] == ["gw1", "hub1"]
     assert plan["names"]["servers"] == ["fd7b:4c1e:90a2::1"]
     assert result["hosts"]["gw1"]["access"]["exits"]["destinations"] == ["2001:db8:2::/64"]
 

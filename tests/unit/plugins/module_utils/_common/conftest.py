@@ -13,6 +13,7 @@ from bocage_core._common.estate_check import check_estate
 
 ROLE_OPTIONS = {
     "mesh_port": {"type": "int", "default": 51820},
+    "mesh_mtu": {"type": "int"},
     "mesh_backend": {"type": "str", "choices": ["auto", "kernel", "userspace"], "default": "auto"},
     "firewall_management_prefixes": {"type": "list", "elements": "str", "required": True},
     "gateway_lan_interface": {"type": "str", "required": True},

@@ -46,6 +46,25 @@ ESTATE_MISTAKES: list[tuple[str, Any, str]] = [
         "none",
         "estate_ula_prefix 'none' is not an address prefix such as 198.18.1.0/24 or 2001:db8:2::/64.",
     ),
+    (
+        "estate_sites.lyon.underlay_mtu",
+        1300,
+        "Site lyon has underlay_mtu 1300; an underlay carries 1340 to 65535 bytes, since the tunnel takes 60 and IPv6 "
+        "inside needs 1280 (RFC 8200).",
+    ),
+    (
+        "estate_sites.lyon.lan_mtu",
+        70000,
+        "Site lyon has lan_mtu 70000; an underlay carries 1340 to 65535 bytes, since the tunnel takes 60 and IPv6 "
+        "inside needs 1280 (RFC 8200).",
+    ),
+    ("estate_sites.lyon.underlay_mtu", "wide", "Site lyon: underlay_mtu must be an integer, not 'wide'."),
+    (
+        "estate_sites.oslo.lan_mtu",
+        1350,
+        "Site oslo has lan_mtu 1350 and gw2 is reached over IPv6, where the tunnel takes 80 bytes: it must be 1360 at "
+        "least for IPv6 inside (RFC 8200).",
+    ),
     ("estate_tenants.acme.titel", "Acme", "Tenant acme: titel is unknown; did you mean title?"),
     ("estate_tenants.acme", "Acme", "Tenant acme must be a mapping, not 'Acme'."),
     (
@@ -213,6 +232,20 @@ HOST_MISTAKES: list[tuple[str, str, Any, str]] = [
         "mesh_backend",
         "kernl",
         "Host gw1: mesh_backend must be one of auto, kernel, userspace, not 'kernl'.",
+    ),
+    (
+        "tele1",
+        "underlay_mtu",
+        1339,
+        "Host tele1 has underlay_mtu 1339; an underlay carries 1340 to 65535 bytes, since the tunnel takes 60 and IPv6 "
+        "inside needs 1280 (RFC 8200).",
+    ),
+    ("tele1", "underlay_mtu", "1,400", "Host tele1: underlay_mtu must be an integer, not '1,400'."),
+    (
+        "tele1",
+        "mesh_mtu",
+        1279,
+        "Host tele1 has mesh_mtu 1279; a tunnel carries 1280 to 65535 bytes, since IPv6 needs 1280 (RFC 8200).",
     ),
     ("gw1", "mesh_port", "many", "Host gw1: mesh_port must be an integer, not 'many'."),
     ("gw1", "mesh_port", None, "Host gw1: mesh_port is empty: give it a value or remove it."),
