@@ -19,6 +19,7 @@ from ansible_collections.bocage.fleet.plugins.module_utils._common.estate_schema
 )
 from ansible_collections.bocage.fleet.plugins.module_utils._common.findings import sentence
 from ansible_collections.bocage.fleet.plugins.module_utils._common.option_check import Unusable
+from ansible_collections.bocage.fleet.plugins.module_utils._gateway.sizing_estate import check_sizing
 from ansible_collections.bocage.fleet.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.bocage.fleet.plugins.plugin_utils.role_options import read_role_options
 from ansible_collections.bocage.fleet.plugins.plugin_utils.variable_sources import VariableSources
@@ -37,6 +38,7 @@ class ActionModule(ControllerAction):
         groups = task_vars["groups"]
         hosts = _variables_of(task_vars["hostvars"], groups.get(MANAGED_GROUP, ()), set(known_options(role_options)))
         findings = check_estate(hosts, groups, role_options, arguments["allowed_variables"])
+        findings += check_sizing(hosts, groups)
         sources = VariableSources(
             task_vars.get("ansible_inventory_sources") or (),
             task_vars.get("playbook_dir"),

@@ -39,6 +39,7 @@ CONTROLLER_ACTIONS = frozenset(
         *(f"ansible.builtin.{name}" for name in _BUILTIN),
         "bocage.fleet.estate_plan",
         "bocage.fleet.estate_show",
+        "bocage.fleet.gateway_sizing",
         "bocage.fleet.proof_table",
         "bocage.fleet.seal_plan",
         "bocage.fleet.validate_estate",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .estate_gateways import check_gateways
 from .estate_hosts import DEFAULT_MESH_PORT, check_hosts
 from .estate_names import check_names
 from .estate_schema import (
@@ -52,7 +53,8 @@ def check_estate(
     findings += _check_options(hosts, options)
     default_port = role_options.get("mesh_port", {}).get("default", DEFAULT_MESH_PORT)
     port = int(default_port) if has_type(default_port, "int") else DEFAULT_MESH_PORT
-    return findings + check_hosts(hosts, groups, wide, port)
+    findings += check_hosts(hosts, groups, wide, port)
+    return findings + list(check_gateways(hosts, groups, wide))
 
 
 def _holders(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:

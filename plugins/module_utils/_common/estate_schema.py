@@ -48,6 +48,20 @@ SITE_OPTIONS: Options = {
     "names": {"type": "dict"},
     "underlay_mtu": {"type": "int"},
     "lan_mtu": {"type": "int"},
+    "high_availability": {"type": "bool"},
+    "connections": {"type": "int"},
+    "traffic_peak_to_mean": {"type": "float"},
+    "headroom_percent": {"type": "int"},
+}
+
+# What a gateway has, for its sizing.
+GATEWAY_RESOURCES: Options = {
+    "cpu_count": {"type": "int"},
+    "memory_gb": {"type": "float"},
+    "nic_count": {"type": "int"},
+    "nic_gbit": {"type": "float"},
+    "disk_gb": {"type": "float"},
+    "uplink_mbit": {"type": "float"},
 }
 
 HOST_OPTIONS: Options = {
@@ -56,6 +70,7 @@ HOST_OPTIONS: Options = {
     "mesh_endpoint": {"type": "str"},
     "mesh_lan_endpoint": {"type": "str"},
     "underlay_mtu": {"type": "int"},
+    "gateway_resources": {"type": "dict", "options": GATEWAY_RESOURCES},
 }
 
 # Read by playbooks or by several roles.

@@ -15,7 +15,7 @@ from .estate_overlaps import check_overlaps, read_translation
 from .estate_schema import ESTATE_OPTIONS, INDEX_LIMITS_OF_SITES, SITE_OPTIONS, TENANT_OPTIONS
 from .estate_syntax import Network, address_of, contains, is_domain, is_label, is_name, network_of
 from .findings import Finding, did_you_mean
-from .option_check import problems_of, problems_of_mapping, shown
+from .option_check import is_true, problems_of, problems_of_mapping, shown
 
 _LOCAL_PREFIXES = ipaddress.IPv6Network("fd00::/8")
 _NAME_RULE = "a name begins with a small letter and holds small letters, digits and hyphens, at most 63."
@@ -36,6 +36,7 @@ class Site:
     translation: Mapping[Network, Network] = field(default_factory=dict)
     underlay_mtu: int | None = None
     lan_mtu: int | None = None
+    high_availability: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,7 @@ def _read_site(name: object, attributes: object, tenants: frozenset[str]) -> tup
         translation=translation,
         underlay_mtu=read_mtu(sound, "underlay_mtu"),
         lan_mtu=read_mtu(sound, "lan_mtu"),
+        high_availability=is_true(sound.get("high_availability")),
     ), findings
 
 

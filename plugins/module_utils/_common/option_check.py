@@ -17,7 +17,8 @@ from typing import Any
 
 from .estate_schema import Option, Options
 
-BOOLEANS = frozenset({"yes", "no", "on", "off", "true", "false", "y", "n", "1", "0", "t", "f"})
+_TRUE = frozenset({"yes", "on", "true", "y", "1", "t"})
+BOOLEANS = _TRUE | {"no", "off", "false", "n", "0", "f"}
 KINDS = {
     "str": "a string",
     "path": "a path",
@@ -54,6 +55,11 @@ def has_type(value: object, kind: str) -> bool:
     if kind == "dict":
         return isinstance(value, Mapping)
     return True
+
+
+def is_true(value: object) -> bool:
+    """What a value that fits the type bool means; nothing is false."""
+    return str(value).lower() in _TRUE
 
 
 def _is_number(value: object, number: type[int] | type[float]) -> bool:

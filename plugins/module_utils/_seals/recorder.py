@@ -186,7 +186,7 @@ _NOTHING = frozenset(
         *(
             f"bocage.fleet.{name}"
             for name in (
-                "app_archive", "estate_plan", "estate_show", "listeners", "probe", "proof_table", "seal_check",
+                "app_archive", "estate_plan", "estate_show", "gateway_sizing", "listeners", "probe", "proof_table", "seal_check",
                 "seal_plan", "seal_write", "validate_estate",
             )
         ),

@@ -145,6 +145,22 @@ ESTATE_MISTAKES: list[tuple[str, Any, str]] = [
         ["198.18.1"],
         "Site lyon: names: mail: '198.18.1' is not an IP address (write it without port, brackets or prefix length).",
     ),
+    (
+        "estate_sites.lyon.high_availability",
+        True,
+        "Site lyon asks for high availability but has one gateway, gw1; it needs two or more hosts of group gateways.",
+    ),
+    (
+        "estate_sites.remote.high_availability",
+        "yes",
+        "Site remote asks for high availability but has no lan_prefixes to serve.",
+    ),
+    (
+        "estate_sites.lyon.high_availability",
+        "often",
+        "Site lyon: high_availability must be true or false, not 'often'.",
+    ),
+    ("estate_sites.lyon.connections", "many", "Site lyon: connections must be an integer, not 'many'."),
     ("registry_host", "hubb1", "registry_host names 'hubb1', which is not in group hubs; did you mean hub1?"),
     ("estate_nmae", "demo", "Unknown variable estate_nmae; did you mean estate_name?"),
     ("mesh_prot", 51820, "Unknown variable mesh_prot; did you mean mesh_port?"),
@@ -218,6 +234,19 @@ HOST_MISTAKES: list[tuple[str, str, Any, str]] = [
         "mesh_endpoint",
         "198.19.1.1",
         "Host gw1 has mesh_endpoint 198.19.1.1 inside the overlay 198.19.1.0/24; it must be public.",
+    ),
+    (
+        "gw1",
+        "mesh_lan_endpoint",
+        "198.18.9.2",
+        "Host gw1 has mesh_lan_endpoint 198.18.9.2 outside lan_prefixes of site lyon (198.18.1.0/24 and "
+        "2001:db8:2::/64).",
+    ),
+    (
+        "gw1",
+        "gateway_resources",
+        {"cpu_cuont": 4},
+        "Host gw1: gateway_resources.cpu_cuont is unknown; did you mean cpu_count?",
     ),
     ("desk1", "mesh_lan_endpoint", "198.18.1.2", "Hosts gw1 and desk1 have the same mesh_lan_endpoint 198.18.1.2."),
     (
