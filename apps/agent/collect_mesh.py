@@ -12,6 +12,7 @@ from typing import Any
 
 from bocage_core._common.commands import Run
 from bocage_core._common.errors import BocageError
+from bocage_core._common.links import MAIN
 from bocage_core._mesh import device, drift
 from bocage_core._mesh.interface import InterfaceState
 from bocage_core._state.sections import MAX_PEERS
@@ -22,7 +23,23 @@ _MAX_DRIFT = 20
 
 
 def collect_mesh(run: Run, name: str, directory: Path, enrolled_key: str) -> dict[str, Any]:
-    """The section for one interface; what is wrong with it is said in `drift`, never raised."""
+    """The section for the main interface, with the peers and differences of the links to gateways beside its own.
+
+    What is wrong is said in `drift`, never raised.
+    """
+    section, problems = _collect(run, name, directory, enrolled_key)
+    links = sorted(path.stem for path in directory.glob(f"{MAIN}*.conf") if path.stem != name)
+    for link in links:
+        part, more = _collect(run, link, directory, enrolled_key)
+        problems += more
+        section["peer_count"] += part["peer_count"]
+        section["peers"] += part["peers"][: MAX_PEERS - len(section["peers"])]
+    section.update(links=links, drift=_shortened(problems))
+    return section
+
+
+def _collect(run: Run, name: str, directory: Path, enrolled_key: str) -> tuple[dict[str, Any], list[str]]:
+    """One interface, and what is wrong with it."""
     section: dict[str, Any] = {
         "interface": name,
         "backend": None,
@@ -49,8 +66,7 @@ def collect_mesh(run: Run, name: str, directory: Path, enrolled_key: str) -> dic
                 problems.append(f"The interface {name} has another key than the one that was enrolled.")
             if desired is not None:
                 problems += drift.differences(name, desired, current)
-    section["drift"] = _shortened(problems)
-    return section
+    return section, problems
 
 
 def _configured(name: str, directory: Path, section: dict[str, Any], problems: list[str]) -> InterfaceState | None:
@@ -87,6 +103,7 @@ def _read(run: Run, name: str, section: dict[str, Any]) -> InterfaceState | None
         received, sent = transfers.get(key, (0, 0))
         section["peers"].append(
             {
+                "interface": name,
                 "public_key": key,
                 "endpoint": peer.endpoint,
                 "allowed_ips": sorted(peer.allowed_ips),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
+from ansible_collections.bocage.fleet.plugins.module_utils._common.exits import Exits
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.access import plan_access
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.mtu import with_sizes
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.names import plan_names
@@ -38,10 +39,11 @@ class ActionModule(ControllerAction):
         result["changed"] = False
         try:
             estate = estate_of(task_vars, assume_enrolled=arguments["assume_enrolled"])
+            exits = Exits(estate)
             planner = MeshPlanner(estate, arguments["keepalive_seconds"])
             makers: dict[str, Callable[[str], Any]] = {
                 "mesh": lambda name: with_sizes(estate, name, planner.host(name)),
-                "access": lambda name: plan_access(estate, name),
+                "access": lambda name: plan_access(estate, name, exits),
                 "names": lambda name: plan_names(estate, name),
                 "probes": lambda name: [probe.to_dict() for probe in plan_probes(estate, name, arguments["pages"])],
             }

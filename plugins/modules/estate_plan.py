@@ -64,16 +64,15 @@ EXAMPLES = r"""
   register: __estate_plan
 
 - name: Apply what was planned for this host
-  bocage.fleet.mesh_interface:
-    addresses: "{{ __estate_plan.hosts[inventory_hostname].mesh.addresses }}"
-    routes: "{{ __estate_plan.hosts[inventory_hostname].mesh.routes }}"
-    peers: "{{ __estate_plan.hosts[inventory_hostname].mesh.peers }}"
+  bocage.fleet.mesh_interfaces:
+    interfaces: "{{ __estate_plan.hosts[inventory_hostname].mesh.links }}"
 """
 
 RETURN = r"""
 hosts:
-  description: By host, the plans that O(parts) names. These are C(mesh) (addresses, peers, routes, sizes of packets), C(access) (prefixes
-    that may come in or pass), C(names) (records and servers) and C(probes) (what a proof tries).
+  description: By host, the plans that O(parts) names. These are C(mesh) (addresses, peers and routes of the
+    main interface, the links to single gateways, sizes of packets), C(access) (prefixes that may come in or pass),
+    C(names) (records and servers) and C(probes) (what a proof tries).
   type: dict
   returned: success
 not_enrolled:

@@ -29,13 +29,14 @@ attributes:
     support: full
 options:
   mesh_interface:
-    description: The overlay interface.
+    description: The overlay's interfaces, a name or, with an asterisk at its end, what all their names begin with.
     type: str
-    default: bocage0
-  mesh_port:
-    description: UDP port of the overlay, open to everyone.
-    type: int
-    default: 51820
+    default: bocage*
+  mesh_ports:
+    description: UDP ports of the overlay, open to everyone.
+    type: list
+    elements: int
+    default: [51820]
   management_prefixes:
     description:
       - From where SSH is accepted.
@@ -171,8 +172,8 @@ from ansible_collections.bocage.fleet.plugins.module_utils._gateway.confirm impo
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.ruleset import policy_from, render
 
 ARGUMENTS = {
-    "mesh_interface": {"type": "str", "default": "bocage0"},
-    "mesh_port": {"type": "int", "default": 51820},
+    "mesh_interface": {"type": "str", "default": "bocage*"},
+    "mesh_ports": {"type": "list", "elements": "int", "default": [51820]},
     "management_prefixes": {"type": "list", "elements": "str", "required": True},
     "overlay_sources": {"type": "list", "elements": "str", "required": True},
     "services": {

@@ -39,9 +39,14 @@ def by_weight(gateways: Sequence[Host], name: str) -> Host:
     Highest random weight (Thaler and Ravishankar 1996): a gateway that joins or
     leaves moves only its own share of the names.
     """
+    return ranking(gateways, name)[0]
+
+
+def ranking(gateways: Sequence[Host], name: str) -> tuple[Host, ...]:
+    """All gateways in the order in which a name prefers them, by the same weights."""
     if len(gateways) == 1:
-        return gateways[0]
-    return max(gateways, key=lambda gateway: hashlib.sha256(f"{name}|{gateway.name}".encode()).digest())
+        return tuple(gateways)
+    return tuple(sorted(gateways, key=lambda one: hashlib.sha256(f"{name}|{one.name}".encode()).digest(), reverse=True))
 
 
 class Exits:
@@ -67,6 +72,31 @@ class Exits:
             if not gateway.is_hub
             and (gateway.endpoint is not None or host.endpoint is not None or _neighbours(host, gateway))
         )
+
+    def linked(self, host: Host) -> tuple[Host, ...]:
+        """Gateways to which the host has an interface of its own each: exits that stand in for one another.
+
+        These are all gateways of each LAN that it enters behind several of them, and for a gateway the others of
+        its site. A prefix belongs to one peer of an interface, so only apart can several have the same LAN.
+        """
+        if host.is_hub or host.site.tenant is None:
+            return ()
+        found: list[Host] = []
+        for site in self._estate.sites_by_tenant[host.site.tenant]:
+            if host.is_gateway and site.name == host.site.name:
+                siblings = [one for one in self.gateways.get(site.name, ()) if one is not host and not one.is_hub]
+                found += siblings if host.public_key is not None else []
+            elif site.lan_prefixes and not on_lan(host, site) and len(gateways := self.direct(host, site)) > 1:
+                found += gateways
+        return tuple(found)
+
+    def ranked(self, host: Host) -> dict[str, tuple[Host, ...]]:
+        """By site, the gateways that stand in for one another for this host, the one that it uses first at the front."""
+        by_site: dict[str, list[Host]] = {}
+        for gateway in self.linked(host):
+            if gateway.site.name != host.site.name or not host.is_gateway:
+                by_site.setdefault(gateway.site.name, []).append(gateway)
+        return {name: ranking(gateways, host.name) for name, gateways in by_site.items()}
 
     @cached_property
     def relayed(self) -> Mapping[str, Host]:

@@ -45,10 +45,13 @@ class Relay:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All that decides about a host's packets. Prefixes are text, either family."""
+    """All that decides about a host's packets. Prefixes are text, either family.
+
+    ``mesh_interface`` is a name or, with an asterisk at its end, what all names begin with.
+    """
 
     mesh_interface: str
-    mesh_port: int
+    mesh_ports: Sequence[int]
     management_prefixes: Sequence[str]
     overlay_sources: Sequence[str]
     services: Sequence[Service] = ()
@@ -84,7 +87,7 @@ def policy_from(parameters: Mapping[str, Any]) -> Policy:
         raise BadInput("This gateway has no gateway_lan_interface; name the interface that is on the site's LAN.")
     return Policy(
         mesh_interface=parameters["mesh_interface"],
-        mesh_port=int(parameters["mesh_port"]),
+        mesh_ports=tuple(sorted(set(map(int, parameters["mesh_ports"])))),
         management_prefixes=_networks(parameters, "management_prefixes"),
         overlay_sources=_networks(parameters, "overlay_sources"),
         services=tuple(services),
@@ -132,7 +135,7 @@ def _input(policy: Policy) -> list[str]:
         f"icmpv6 type {{ {ICMPV6_ESSENTIAL} }} accept",
         "udp sport 67 udp dport 68 accept",
         "udp sport 547 udp dport 546 accept",
-        f'udp dport {policy.mesh_port} accept comment "mesh"',
+        f'udp dport {_set(map(str, policy.mesh_ports))} accept comment "mesh"',
     ]
     # a packet from outside that claims an overlay address never gets here: the interface is matched, too
     rules += [

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The Bocage maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Brings one WireGuard interface of this host to what is desired.
+"""Brings the WireGuard interfaces of this host to what is desired.
 
 A live interface first, then the files: these say what was applied, so a run that
 is interrupted is finished by the next one. Where the unit starts the interface
@@ -19,10 +19,12 @@ from typing import Any
 from .._common.atomic import write_file
 from .._common.commands import Run, must
 from .._common.errors import BadInput, BocageError
+from .._common.links import MAIN
 from .._common.systemd import read_units
 from .device import backend_of, kernel_has_wireguard, link, read
 from .interface import InterfaceState, configured_endpoints, desired_state, plan, render_addresses, render_configuration
 
+_LIVE = "live interface"
 # A crash of wireguard-go restarts what requires it; what is bound to it would only stop.
 # On a restart the old process is still leaving when the interface is wanted again.
 USERSPACE_DROP_IN = """\
@@ -56,6 +58,7 @@ def _normal(parameters: Mapping[str, Any]) -> dict[str, Any]:
             {
                 "prefix": str(ipaddress.ip_network(route["prefix"])),
                 "source": str(ipaddress.ip_address(route["source"])) if route.get("source") else None,
+                "metric": route.get("metric"),
             }
             for route in parameters["routes"]
         ]
@@ -118,6 +121,42 @@ def _expected_public_key(parameters: Mapping[str, Any], run: Run) -> str:
         raise BocageError(f"The private key {path} does not exist on this host; run bocage.fleet.mesh_key first.")
     # the shell reads the file, so that the key is in no argument and in no variable here
     return must(run, ["sh", "-c", 'exec wg pubkey < "$1"', "sh", str(path)]).strip()
+
+
+def ensure_interfaces(parameters: Mapping[str, Any], run: Run, check_mode: bool) -> dict[str, Any]:
+    """All interfaces of the overlay: those that are new first, and those that are no longer wanted last.
+
+    All of them are checked before the first is touched. Raises BadInput or BocageError.
+    """
+    directory = Path(parameters["configuration_directory"])
+    shared = {name: parameters[name] for name in ("configuration_directory", "backend")}
+    wanted = {one["name"]: {**one, **shared} for one in parameters["interfaces"]}
+    if len(wanted) < len(parameters["interfaces"]):
+        raise BadInput("An interface is listed twice; each name belongs to one interface.")
+    for one in wanted.values():
+        desired_state(_normal(one))
+    known = {path.stem for path in directory.glob(f"{MAIN}*.conf")}
+    result: dict[str, Any] = {"changed": False, "actions": [], "diff": [], "interfaces": {}, "removed": []}
+    for name in sorted(wanted, key=lambda name: name in known):
+        done = ensure_present(wanted[name], run, check_mode)
+        result["interfaces"][name] = done["backend"]
+        _add(result, name, done)
+    for name in sorted(known - wanted.keys()):
+        done = ensure_absent({"name": name, **shared}, run, check_mode)
+        result["removed"].append(name)
+        _add(result, name, done)
+    return result
+
+
+def _add(result: dict[str, Any], name: str, done: Mapping[str, Any]) -> None:
+    result["changed"] |= done["changed"]
+    result["actions"] += [f"{name}: {action}" for action in done["actions"]]
+    result["diff"] += [
+        {**one, "before_header": f"{one['before_header']} ({name})", "after_header": f"{one['after_header']} ({name})"}
+        if one["before_header"] == _LIVE
+        else one
+        for one in done["diff"]
+    ]
 
 
 def ensure_present(parameters: Mapping[str, Any], run: Run, check_mode: bool) -> dict[str, Any]:
@@ -221,8 +260,8 @@ def _diff(before: Mapping[Path, str], changed: Mapping[Path, str], actions: list
     if actions:
         diffs.append(
             {
-                "before_header": "live interface",
-                "after_header": "live interface",
+                "before_header": _LIVE,
+                "after_header": _LIVE,
                 "before": "",
                 "after": "\n".join(actions) + "\n",
             }

@@ -13,7 +13,10 @@ import json
 from typing import Any
 
 from .._common.commands import Run, must
-from .interface import InterfaceState, current_peers
+from .interface import InterfaceState, current_peers, destination
+
+# ip(8) shows it where none was given.
+USUAL_METRIC = {"-4": 0, "-6": 1024}
 
 
 def link(run: Run, name: str) -> dict[str, Any] | None:
@@ -45,13 +48,16 @@ def _routes(run: Run, name: str) -> dict[str, str | None]:
     routes: dict[str, str | None] = {}
     for family in ("-4", "-6"):
         for route in json.loads(must(run, ["ip", "-json", family, "route", "show", "dev", name]) or "[]"):
-            # the kernel's own routes follow the addresses
-            if route.get("protocol") == "kernel" or route.get("type") == "multicast":
+            # the kernel's own routes follow the addresses, and a routing protocol's are its own
+            if route.get("protocol", "boot") not in ("boot", "static") or route.get("type") == "multicast":
                 continue
-            destination = route["dst"]
-            if destination == "default":
-                destination = "0.0.0.0/0" if family == "-4" else "::/0"
-            routes[str(ipaddress.ip_network(destination))] = route.get("prefsrc")
+            prefix = route["dst"]
+            if prefix == "default":
+                prefix = "0.0.0.0/0" if family == "-4" else "::/0"
+            metric = route.get("metric")
+            if metric == USUAL_METRIC[family]:
+                metric = None
+            routes[destination(str(ipaddress.ip_network(prefix)), metric)] = route.get("prefsrc")
     return routes
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .interface import InterfaceState, PeerState
+from .interface import InterfaceState, PeerState, destination
 
 
 def configured_state(configuration: str, addresses: str) -> InterfaceState:
@@ -96,5 +96,6 @@ def _link(addresses: str) -> tuple[int, set[str], dict[str, str | None]]:
         elif words[0] == "link" and "mtu" in words[:-1]:
             mtu = int(words[words.index("mtu") + 1])
         elif words[0] == "route" and "dev" in words:
-            routes[words[2]] = words[words.index("src") + 1] if "src" in words[:-1] else None
+            metric = int(words[words.index("metric") + 1]) if "metric" in words[:-1] else None
+            routes[destination(words[2], metric)] = words[words.index("src") + 1] if "src" in words[:-1] else None
     return mtu, own, routes

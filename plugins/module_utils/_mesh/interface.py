@@ -28,7 +28,7 @@ class PeerState:
 
 @dataclass(frozen=True, slots=True)
 class InterfaceState:
-    """An interface, desired or current. ``routes`` maps a prefix to its source address, if any."""
+    """An interface, desired or current. ``routes`` maps a destination (see `destination`) to its source, if any."""
 
     listen_port: int
     mtu: int
@@ -56,6 +56,11 @@ class Plan:
     @property
     def changed(self) -> bool:
         return bool(self.actions)
+
+
+def destination(prefix: str, metric: int | None = None) -> str:
+    """What names a route, in the words of ip(8): its prefix, and its metric where it is not the usual one."""
+    return f"{prefix} metric {metric}" if metric else prefix
 
 
 def desired_state(parameters: Mapping[str, Any]) -> InterfaceState:
@@ -87,7 +92,7 @@ def desired_state(parameters: Mapping[str, Any]) -> InterfaceState:
         listen_port=parameters["listen_port"],
         mtu=parameters["mtu"],
         addresses=frozenset(parameters["addresses"]),
-        routes={route["prefix"]: route["source"] for route in parameters["routes"]},
+        routes={destination(route["prefix"], route.get("metric")): route["source"] for route in parameters["routes"]},
         peers=peers,
     )
 
@@ -122,8 +127,8 @@ def render_addresses(name: str, state: InterfaceState) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _route(name: str, prefix: str, source: str | None) -> list[str]:
-    return [prefix, "dev", name, *(["src", source] if source else [])]
+def _route(name: str, goal: str, source: str | None) -> list[str]:
+    return [*goal.split(), "dev", name, *(["src", source] if source else [])]
 
 
 def configured_endpoints(configuration: str) -> dict[str, str]:
@@ -233,7 +238,7 @@ def plan(
     if current.mtu != desired.mtu:
         actions.append(Action(f"set mtu {desired.mtu}", ("ip", "link", "set", "dev", name, "mtu", str(desired.mtu))))
     for prefix in sorted(set(current.routes) - set(desired.routes)):
-        actions.append(Action(f"remove route {prefix}", ("ip", "route", "del", prefix, "dev", name)))
+        actions.append(Action(f"remove route {prefix}", ("ip", "route", "del", *_route(name, prefix, None))))
     # before routes are set: an address takes with it the routes that it is the source of
     removed = sorted(current.addresses - desired.addresses)
     actions += [Action(f"remove address {one}", ("ip", "address", "del", one, "dev", name)) for one in removed]

@@ -5,18 +5,21 @@
 
 An interface routes by AllowedIPs, so one prefix belongs to one peer (WireGuard,
 Donenfeld 2017, section 2): the longest match decides, the home hub holds the rest.
+Gateways that stand in for one another have the same prefixes: each is reached by an
+interface of its own, a link, and routing decides between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._common.errors import BadInput
 from .._common.estate import Estate, Host, Site
-from .._common.exits import Exits, by_weight, on_lan
-from .routes import route_prefixes
+from .._common.exits import Exits, on_lan
+from .._common.links import link_interface, link_ports
+from .routes import LAST_RESORT, route_prefixes
 
 # Where a host finds another one on the underlay.
 NOWHERE, PUBLIC, LAN = range(3)
@@ -51,9 +54,9 @@ class _Outlook:
 
     peers: list[Peer]
     position: Mapping[str, int]
-    # for each LAN behind several gateways, these with the peer that one of them is to the hosts it serves
-    choices: list[tuple[tuple[Host, ...], Mapping[str, Peer]]]
     routes: list[str]
+    # hosts with a public endpoint that reach a gateway by links: it finds each at the port of its own link
+    callers: tuple[Host, ...] = ()
 
 
 def with_port(address: str, port: int) -> str:
@@ -88,6 +91,7 @@ class MeshPlanner:
         self._shared_sites = [site for site in estate.sites.values() if site.tenant is None]
         self._made: dict[tuple[object, ...], Peer] = {}
         self._outlooks: dict[tuple[object, ...], _Outlook] = {}
+        self._ports: dict[str, dict[str, int]] = {}
         owners: dict[str, str] = {}
         for host in estate.hosts.values():
             if host.public_key is not None and (owner := owners.setdefault(host.public_key, host.name)) != host.name:
@@ -101,24 +105,83 @@ class MeshPlanner:
         host = self._host(host_name)
         outlook = self._outlook(host)
         peers = outlook.peers.copy()
-        for gateways, entered in outlook.choices:
-            chosen = by_weight(gateways, host.name).name
-            peers[outlook.position[chosen]] = entered[chosen]
+        for caller in outlook.callers:
+            place = outlook.position[caller.name]
+            peers[place] = self._at_port(peers[place], caller, host)
         if host.name in outlook.position:
             del peers[outlook.position[host.name]]
         return peers
 
+    def links(self, host_name: str) -> list[dict[str, Any]]:
+        """The interfaces to single gateways: name, port, addresses, routes and one peer each.
+
+        The LANs behind them are routed by a protocol; a route by the gateway that comes first for the host is the
+        last resort where no protocol runs.
+        """
+        host = self._host(host_name)
+        gateways = self._exits.linked(host)
+        if not gateways:
+            return []
+        ports = self._link_ports(host)
+        first = {site: ranked[0] for site, ranked in self._exits.ranked(host).items()}
+        links: list[dict[str, Any]] = []
+        for gateway in gateways:
+            site = gateway.site
+            lans = self._beyond(host, gateway)
+            peer = self._peer(host, gateway, host.address4 is not None, lans)
+            if peer is None:
+                continue
+            if host.name in {one.name for one in self._exits.linked(gateway)}:
+                peer = self._at_port(peer, gateway, host)
+            own = gateway.allowed_ips if host.address4 is not None else gateway.allowed_ips[:1]
+            routes: list[dict[str, Any]] = [{"prefix": prefix, "source": _source(host, prefix)} for prefix in own]
+            if first.get(site.name) is gateway:
+                routes += [
+                    {"prefix": prefix, "source": _source(host, prefix), "metric": LAST_RESORT} for prefix in lans
+                ]
+            links.append(
+                {
+                    "name": link_interface(gateway),
+                    "listen_port": ports[gateway.name],
+                    # as on the main interface, so that no interface waits for another one's addresses
+                    "addresses": list(host.allowed_ips),
+                    "routes": routes,
+                    "peers": [peer.shown],
+                }
+            )
+        return links
+
+    def _beyond(self, host: Host, gateway: Host) -> tuple[str, ...]:
+        """What a host finds behind a gateway that it has a link to: its LAN, and behind another one of its own site
+        all that this one would have reached itself."""
+        with_ipv4 = host.address4 is not None
+        prefixes = list(gateway.site.lan_prefixes)
+        if host.is_gateway and host.site.name == gateway.site.name:
+            sites = self._estate.sites_by_tenant[host.site.tenant or ""]
+            prefixes = [one for site in sites for one in (*overlay_prefixes(site, True), *site.lan_prefixes)]
+        return tuple(prefix for prefix in prefixes if with_ipv4 or ":" in prefix)
+
+    def _link_ports(self, host: Host) -> dict[str, int]:
+        if host.name not in self._ports:
+            self._ports[host.name] = link_ports(host.port, self._exits.linked(host))
+        return self._ports[host.name]
+
+    def _at_port(self, peer: Peer, other: Host, host: Host) -> Peer:
+        """The peer at the port of its own link to the host, where it has an address at all."""
+        port = self._link_ports(other).get(host.name)
+        if peer.endpoint is None or port is None:
+            return peer
+        return replace(peer, endpoint=with_port(peer.endpoint.rpartition(":")[0].strip("[]"), port))
+
     def host(self, host_name: str) -> dict[str, Any]:
-        """Everything ``mesh_interface`` needs to know about one host. Hosts share the parts: they are for reading."""
+        """Everything ``mesh_interfaces`` needs to know about one host. Hosts share the parts: they are for reading."""
         host = self._host(host_name)
         return {
             "addresses": list(host.allowed_ips),
             "peers": [peer.shown for peer in self.peers(host_name)],
+            "links": self.links(host_name),
             # a hub that relays IPv4 without an address of its own has no source to offer
-            "routes": [
-                {"prefix": prefix, "source": host.address6 if ":" in prefix else host.address4}
-                for prefix in self._outlook(host).routes
-            ],
+            "routes": [{"prefix": prefix, "source": _source(host, prefix)} for prefix in self._outlook(host).routes],
         }
 
     def _host(self, name: str) -> Host:
@@ -141,26 +204,30 @@ class MeshPlanner:
         tenant_sites = estate.sites_by_tenant[host.site.tenant or ""]
         lan_prefixes: list[str] = []
         through_hub: list[str] = []
-        choices: list[tuple[tuple[Host, ...], Mapping[str, Peer]]] = []
         found: dict[str, Peer] = {}
+        linked = {gateway.name for gateway in self._exits.linked(host)}
+        if host.is_gateway:
+            # of which the host is one, and the others share what is made here
+            linked |= {gateway.name for gateway in self._exits.gateways.get(host.site.name, ())}
+        callers: list[Host] = []
         for site in tenant_sites:
             whole = host.is_gateway or site.name == host.site.name
             for other in estate.hosts_by_site[site.name] if whole else estate.gateways_by_site[site.name]:
-                if not other.is_hub and (peer := self._peer(host, other, with_ipv4)) is not None:
-                    found[other.name] = peer
+                if other.is_hub or other.name in linked or (peer := self._peer(host, other, with_ipv4)) is None:
+                    continue
+                found[other.name] = peer
+                if host.is_gateway and other.endpoint is not None and self._calls(other, host):
+                    callers.append(other)
             lan = tuple(prefix for prefix in site.lan_prefixes if with_ipv4 or ":" in prefix)
             if not lan or on_lan(host, site):
                 continue
             gateways = self._exits.direct(host, site)
-            entered = {
-                gateway.name: peer
-                for gateway in gateways
-                if (peer := self._peer(host, gateway, with_ipv4, lan)) is not None
-            }
             if len(gateways) > 1:
-                choices.append((gateways, entered))
-            elif gateways:
-                found.update(entered)
+                continue  # by links
+            if gateways:
+                (gateway,) = gateways
+                if (peer := self._peer(host, gateway, with_ipv4, lan)) is not None:
+                    found[gateway.name] = peer
             elif site.name in self._exits.relayed:
                 through_hub += lan
             else:
@@ -172,7 +239,10 @@ class MeshPlanner:
             rest += [site.prefix4 for site in (*self._shared_sites, *tenant_sites) if site.prefix4 is not None]
         if (peer := self._peer(host, hub, False, (*rest, *through_hub), own_addresses=False)) is not None:
             found[hub.name] = peer
-        return _sorted_outlook(found, choices, route_prefixes(estate, host, lan_prefixes))
+        return _sorted_outlook(found, route_prefixes(estate, host, lan_prefixes), callers)
+
+    def _calls(self, other: Host, gateway: Host) -> bool:
+        return any(one is gateway for one in self._exits.linked(other))
 
     def _make_hub_outlook(self, host: Host) -> _Outlook:
         """Of a hub: the hosts of the sites it is home to, and the other hubs with the sites that these are home to."""
@@ -200,7 +270,7 @@ class MeshPlanner:
                     peer = self._peer(host, other, True, tuple(behind.get(other.name, ())))
                     if peer is not None:
                         found[other.name] = peer
-        return _sorted_outlook(found, [], route_prefixes(estate, host, lan_prefixes))
+        return _sorted_outlook(found, route_prefixes(estate, host, lan_prefixes))
 
     @staticmethod
     def _serves(hub: Host, site: Site) -> bool:
@@ -229,18 +299,21 @@ class MeshPlanner:
         return peer
 
 
-def _sorted_outlook(
-    found: Mapping[str, Peer], choices: list[tuple[tuple[Host, ...], Mapping[str, Peer]]], routes: list[str]
-) -> _Outlook:
+def _source(host: Host, prefix: str) -> str | None:
+    return host.address6 if ":" in prefix else host.address4
+
+
+def _sorted_outlook(found: Mapping[str, Peer], routes: list[str], callers: Sequence[Host] = ()) -> _Outlook:
     names = sorted(found)
     return _Outlook(
         peers=[found[name] for name in names],
         position={name: position for position, name in enumerate(names)},
-        choices=choices,
         routes=routes,
+        callers=tuple(callers),
     )
 
 
-def plan_peers(estate: Estate, host_name: str, keepalive_seconds: int = 25) -> list[Peer]:
-    """The peers of one host; who plans for many uses one MeshPlanner."""
-    return MeshPlanner(estate, keepalive_seconds).peers(host_name)
+def plan_peers(estate: Estate, host_name: str, keepalive_seconds: int = 25) -> list[Mapping[str, Any]]:
+    """All peers of one host on whichever interface; who plans for many uses one MeshPlanner."""
+    plan = MeshPlanner(estate, keepalive_seconds).host(host_name)
+    return [*plan["peers"], *(peer for link in plan["links"] for peer in link["peers"])]

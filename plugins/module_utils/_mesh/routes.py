@@ -10,6 +10,9 @@ from collections.abc import Iterable
 
 from .._common.estate import Estate, Host
 
+# FRR takes the upper byte of a kernel route's metric for its distance: any route of a protocol is better than this one.
+LAST_RESORT = 250 << 24
+
 
 def route_prefixes(estate: Estate, host: Host, lan_prefixes: Iterable[str]) -> list[str]:
     """The estate's addresses that the host may reach, and the LANs that it enters through the overlay.

@@ -122,12 +122,21 @@ def _mesh_key(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:
     return [_file(path.rpartition("/")[0], "directory"), _file(path)]
 
 
-def _mesh_interface(arguments: Arguments, result: Mapping[str, Any]) -> list[Item]:
-    name, directory = arguments["name"], arguments["configuration_directory"]
-    present = arguments.get("state") != "absent"
+def _mesh_interfaces(arguments: Arguments, result: Mapping[str, Any]) -> list[Item]:
+    directory = arguments["configuration_directory"]
+    return [
+        item
+        for name, backend in {**dict.fromkeys(result["removed"]), **result["interfaces"]}.items()
+        for item in _mesh_interface(name, directory, backend)
+    ]
+
+
+def _mesh_interface(name: str, directory: str, backend: str | None) -> list[Item]:
+    """Items of one interface; without a backend it is one that should not exist."""
+    present = backend is not None
     state = "file" if present else "absent"
     drop_in = f"/etc/systemd/system/bocage-mesh@{name}.service.d/userspace.conf"
-    userspace = present and result["backend"] == "userspace"
+    userspace = backend == "userspace"
     items = [
         _file(f"{directory}/{name}.conf", state),
         _file(f"{directory}/{name}.ip", state),
@@ -210,7 +219,7 @@ _RECORDERS: dict[str, Callable[[Arguments, Mapping[str, Any]], list[Item]]] = {
     "bocage.fleet.link_resolver": _link_resolver,
     "bocage.fleet.kernel_settings": _kernel_settings,
     "bocage.fleet.mesh_key": _mesh_key,
-    "bocage.fleet.mesh_interface": _mesh_interface,
+    "bocage.fleet.mesh_interfaces": _mesh_interfaces,
     "bocage.fleet.nft_ruleset": _nft_ruleset,
     "bocage.fleet.app_install": _app_install,
     "community.crypto.openssl_privatekey": _made_file,

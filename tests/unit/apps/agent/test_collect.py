@@ -90,8 +90,10 @@ def test_mesh_section_of_a_host_as_configured(files: Path) -> None:
         "addresses": ["fd7b:4c1e:90a2:1::1/64"],
         "drift": [],
         "peer_count": 2,
+        "links": [],
         "peers": [
             {
+                "interface": "bocage0",
                 "public_key": HUB,
                 "endpoint": "192.0.2.1:51820",
                 "allowed_ips": ["fd7b:4c1e:90a2::/48"],
@@ -100,6 +102,7 @@ def test_mesh_section_of_a_host_as_configured(files: Path) -> None:
                 "tx_bytes": 92,
             },
             {
+                "interface": "bocage0",
                 "public_key": GATEWAY,
                 "endpoint": None,
                 "allowed_ips": ["198.18.1.0/24"],

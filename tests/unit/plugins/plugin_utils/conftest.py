@@ -59,7 +59,7 @@ class ReportedEstate:
             "sections": {
                 "mesh": {
                     "peers": [
-                        {"public_key": peer.public_key, "latest_handshake": handshake}
+                        {"public_key": peer["public_key"], "latest_handshake": handshake}
                         for peer in plan_peers(estate or self.estate, name)
                     ]
                 }

@@ -159,7 +159,7 @@ def test_files_of_other_roles_and_plugins_that_it_does_not_call_change_nothing(
 def test_a_module_that_the_role_calls_and_what_it_imports_belong_to_it(copy: Path, tmp_path: Path) -> None:
     variables = variables_of(tmp_path)
     before = desire(copy, "mesh", variables).base
-    for name in ("modules/mesh_interface.py", "module_utils/_mesh/interface.py", "module_utils/_common/atomic.py"):
+    for name in ("modules/mesh_interfaces.py", "module_utils/_mesh/interface.py", "module_utils/_common/atomic.py"):
         path = copy / "plugins" / name
         content = path.read_bytes()
         path.write_bytes(content + b"\n# another line\n")

@@ -27,7 +27,7 @@ class Clock:
     ("action", "host", "delegated_to", "connection", "calls"),
     [
         ("ansible.builtin.command", "gw1", None, "ssh", 1),
-        ("bocage.fleet.mesh_interface", "gw1", None, "containers.podman.podman", 1),
+        ("bocage.fleet.mesh_interfaces", "gw1", None, "containers.podman.podman", 1),
         ("ansible.builtin.gather_facts", "gw1", None, "ssh", 1),
         ("ansible.builtin.template", "gw1", None, "ssh", 2),
         ("copy", "gw1", None, "ssh", 2),

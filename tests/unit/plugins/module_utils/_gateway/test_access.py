@@ -46,6 +46,7 @@ def test_a_host_is_reached_by_its_tenant_and_the_shared_site() -> None:
         "overlay_sources": sorted([*ACME6, *ACME4, SHARED]),
         "relays": [],
         "exits": None,
+        "mesh_ports": [51820, 51821],
     }
 
 

@@ -25,7 +25,7 @@ def ruleset(port: int) -> str:
         policy_from(
             {
                 "mesh_interface": "bocage0",
-                "mesh_port": port,
+                "mesh_ports": [port],
                 "management_prefixes": ["198.51.100.192/28"],
                 "overlay_sources": ["fd7b:4c1e:90a2::/48"],
             }

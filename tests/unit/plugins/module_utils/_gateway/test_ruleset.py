@@ -15,7 +15,7 @@ from network_namespace import NetworkNamespace, need
 TENANT = ["fd7b:4c1e:90a2:1::/64", "198.19.1.0/24"]
 PARAMETERS: dict[str, Any] = {
     "mesh_interface": "bocage0",
-    "mesh_port": 51820,
+    "mesh_ports": [51820],
     "management_prefixes": ["198.51.100.192/28"],
     "overlay_sources": ["fd7b:4c1e:90a2::/64", *TENANT],
 }
@@ -69,7 +69,7 @@ def test_a_plain_host_lets_in_the_mesh_and_its_operators() -> None:
     assert set(found) == {"input", "overlay", "forward"}
     assert found["input"][0] == "type filter hook input priority filter; policy drop;"
     assert found["input"][-5:] == [
-        'udp dport 51820 accept comment "mesh"',
+        'udp dport { 51820 } accept comment "mesh"',
         'iifname "bocage0" ip saddr { 198.19.1.0/24 } jump overlay',
         'iifname "bocage0" ip6 saddr { fd7b:4c1e:90a2:1::/64, fd7b:4c1e:90a2::/64 } jump overlay',
         'iifname "bocage0" drop',

@@ -38,5 +38,10 @@ def peers_of(written: Written, name: str, **options: Any) -> dict[str, Peer]:
     return {peer.name: peer for peer in MeshPlanner(written.estate(), **options).peers(name)}
 
 
+def links_of(written: Written, name: str) -> dict[str, dict[str, Any]]:
+    """The links of a host by the gateway that each leads to."""
+    return {link["peers"][0]["name"]: link for link in MeshPlanner(written.estate()).links(name)}
+
+
 def routes_of(written: Written, name: str) -> dict[str, str | None]:
     return {route["prefix"]: route["source"] for route in MeshPlanner(written.estate()).host(name)["routes"]}

@@ -47,7 +47,7 @@ class FakeHost:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Of mesh_interface, with nothing on the interface."""
+        """Of one interface, with nothing on the interface."""
         return {
             "name": NAME,
             "private_key_file": str(self.folder / "private.key"),

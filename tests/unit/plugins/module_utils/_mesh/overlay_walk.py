@@ -98,6 +98,11 @@ class Firewall:
         return any(source in sources and target in targets for sources, targets in self.relays)
 
 
+def interfaces_of(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """The main interface, then the links."""
+    return [{"peers": plan["peers"], "routes": plan["routes"]}, *plan["links"]]
+
+
 @dataclass(frozen=True)
 class Walk:
     """Where a packet went; ``refused`` says why it went no further."""
@@ -119,21 +124,39 @@ class Overlay:
         enrolled = [name for name, host in estate.hosts.items() if host.public_key is not None]
         self.plans: dict[str, dict[str, Any]] = {name: self.planner.host(name) for name in enrolled}
         self.firewalls = {name: Firewall.of(plan_access(estate, name)) for name in enrolled}
-        self.peers = {name: {peer["name"]: peer for peer in plan["peers"]} for name, plan in self.plans.items()}
-        self.tables = {
-            name: Table((prefix, peer["name"]) for peer in plan["peers"] for prefix in peer["allowed_ips"])
+        self.peers = {
+            name: {peer["name"]: peer for interface in interfaces_of(plan) for peer in interface["peers"]}
             for name, plan in self.plans.items()
         }
+        # by host and interface, which prefix belongs to which peer
+        self.tables = {
+            name: [
+                Table((prefix, peer["name"]) for peer in interface["peers"] for prefix in peer["allowed_ips"])
+                for interface in interfaces_of(plan)
+            ]
+            for name, plan in self.plans.items()
+        }
+        # by host, which prefix goes into which interface; where no protocol runs, as at the first boot
         self._routes = {
-            name: table_of(route["prefix"] for route in plan["routes"]) for name, plan in self.plans.items()
+            name: Table(
+                (route["prefix"], str(number))
+                for number, interface in enumerate(interfaces_of(plan))
+                for route in interface["routes"]
+            )
+            for name, plan in self.plans.items()
         }
         self._own = {
             name: {address.split("/")[0] for address in plan["addresses"]} for name, plan in self.plans.items()
         }
 
     def owner(self, host: str, address: str) -> str | None:
-        """The peer that an address belongs to on a host: the longest match (WireGuard, section 2)."""
-        return self.tables[host].find(address)
+        """The peer to which a host sends: its route says on which interface, and there the longest match decides."""
+        interface = self._routes[host].find(address)
+        return None if interface is None else self.tables[host][int(interface)].find(address)
+
+    def takes(self, host: str, peer: str, address: str) -> bool:
+        """Whether a host takes packets of this source from the peer, on an interface that has it."""
+        return any(table.find(address) == peer for table in self.tables[host])
 
     def can_begin(self, host: str, peer: str) -> bool:
         """Whether packets get from a host to its peer: it knows where, or the peer keeps a path open."""
@@ -156,7 +179,7 @@ class Overlay:
                 return Walk(tuple(path), "no peer")
             if not self.can_begin(at, peer):
                 return Walk(tuple(path), f"{at} cannot find {peer}")
-            if self.owner(peer, source) != at:
+            if not self.takes(peer, at, source):
                 return Walk((*path, peer), "the source belongs to another peer")
             path.append(peer)
             firewall = self.firewalls[peer]

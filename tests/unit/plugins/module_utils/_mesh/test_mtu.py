@@ -67,7 +67,7 @@ def test_the_value_of_a_host_replaces_that_of_its_site() -> None:
 
 def test_an_interface_carries_what_its_narrowest_path_does() -> None:
     written = demo()
-    assert sizes(written) == {"hub1": 1420, "gw1": 1440, "gw2": 1420, "desk1": 1440, "tele1": 1420, "other1": 1440}
+    assert sizes(written) == {"hub1": 1420, "gw1": 1440, "gw2": 1420, "desk1": 1440, "tele1": 1440, "other1": 1440}
     written.hosts["tele1"]["underlay_mtu"] = 1400
     # desk1 has no path of its own to tele1 and stays as it was
     assert sizes(written) == {"hub1": 1340, "gw1": 1340, "gw2": 1320, "desk1": 1440, "tele1": 1320, "other1": 1440}

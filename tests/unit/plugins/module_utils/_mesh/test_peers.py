@@ -9,21 +9,13 @@ import pytest
 from bocage_core._common.errors import BadInput
 from bocage_core._mesh.peers import MeshPlanner, Peer, plan_peers, with_port
 from bocage_core._mesh.routes import not_covered
-from demo_estate import demo, peers_of, routes_of
+from demo_estate import demo, links_of, peers_of, routes_of
 from random_estates import key_of
 
 
 def test_a_teleworker_peers_with_its_hub_and_the_gateways_of_its_tenant() -> None:
-    assert plan_peers(demo().estate(), "tele1") == [
-        # one of the gateways has the LAN
-        Peer(
-            "gw1",
-            key_of("gw1"),
-            "192.0.2.21:51820",
-            ("fd7b:4c1e:90a2:1::1/128", "198.19.1.1/32", "198.18.1.0/24", "2001:db8:2::/64"),
-            25,
-        ),
-        Peer("gw2", key_of("gw2"), "[2001:db8::22]:51820", ("fd7b:4c1e:90a2:1::2/128", "198.19.1.2/32"), 25),
+    assert [peer["name"] for peer in plan_peers(demo().estate(), "tele1")] == ["hub1", "gw1", "gw2"]
+    assert MeshPlanner(demo().estate()).peers("tele1") == [
         Peer(
             "hub1",
             key_of("hub1"),
@@ -33,12 +25,65 @@ def test_a_teleworker_peers_with_its_hub_and_the_gateways_of_its_tenant() -> Non
         ),
     ]
     assert routes_of(demo(), "tele1") == {
-        "198.18.1.0/24": "198.19.2.1",
         "198.19.1.0/24": "198.19.2.1",
         "198.19.2.0/24": "198.19.2.1",
-        "2001:db8:2::/64": "fd7b:4c1e:90a2:2::1",
         "fd7b:4c1e:90a2::/48": "fd7b:4c1e:90a2:2::1",
     }
+
+
+def test_gateways_that_stand_in_for_one_another_have_a_link_each() -> None:
+    links = links_of(demo(), "tele1")
+    assert [(link["name"], gateway) for gateway, link in links.items()] == [
+        ("bocage0-1-1", "gw1"),
+        ("bocage0-1-2", "gw2"),
+    ]
+    for gateway, link in links.items():
+        number = demo().hosts[gateway]["host_index"]
+        own = [f"fd7b:4c1e:90a2:1::{number}/128", f"198.19.1.{number}/32"]
+        assert link["peers"][0]["allowed_ips"] == [*own, "198.18.1.0/24", "2001:db8:2::/64"]
+        assert link["peers"][0]["keepalive_seconds"] == 25
+        assert link["addresses"] == ["fd7b:4c1e:90a2:2::1/128", "198.19.2.1/32"]
+        assert [route["prefix"] for route in link["routes"] if "metric" not in route] == own
+    # the last resort goes by one of them
+    resort = [
+        (gateway, route["prefix"]) for gateway, link in links.items() for route in link["routes"] if "metric" in route
+    ]
+    assert resort == [("gw1", "198.18.1.0/24"), ("gw1", "2001:db8:2::/64")]
+
+
+def test_gateways_of_a_site_find_each_other_at_the_ports_of_their_links() -> None:
+    one, other = links_of(demo(), "gw1")["gw2"], links_of(demo(), "gw2")["gw1"]
+    assert one["peers"][0]["endpoint"] == f"198.18.1.22:{other['listen_port']}"
+    assert other["peers"][0]["endpoint"] == f"198.18.1.21:{one['listen_port']}"
+    # what one of them can no longer reach itself goes by the other one
+    assert {"fd7b:4c1e:90a2:2::/64", "198.19.2.0/24", "198.18.1.0/24"} <= set(one["peers"][0]["allowed_ips"])
+    assert not [route for route in one["routes"] if "metric" in route]
+
+
+def test_a_gateway_finds_a_caller_at_the_port_of_its_link() -> None:
+    written = demo()
+    written.hosts["tele1"]["mesh_endpoint"] = "192.0.2.99"
+    links = links_of(written, "tele1")
+    for gateway in ("gw1", "gw2"):
+        assert peers_of(written, gateway)["tele1"].endpoint == f"192.0.2.99:{links[gateway]['listen_port']}"
+
+
+def test_a_gateway_that_joins_leaves_the_ports_of_links_as_they_are() -> None:
+    before = {name: link["listen_port"] for name, link in links_of(demo(), "tele1").items()}
+    written = demo()
+    written.add("gw0", "lyon", ["gateways"], mesh_endpoint="192.0.2.20", public_key=key_of("gw0"))
+    after = {name: link["listen_port"] for name, link in links_of(written, "tele1").items()}
+    assert before.items() <= after.items() and len(set(after.values())) == 3
+
+
+def test_names_of_links_fit_the_kernel_for_the_largest_numbers() -> None:
+    written = demo()
+    written.sites["lyon"]["index"] = 65535
+    written.sites["lyon"]["overlay_ipv4_prefix"] = "10.8.0.0/16"
+    for number, name in enumerate(("gw1", "gw2")):
+        written.hosts[name]["host_index"] = 65533 + number
+    names = [link["name"] for link in links_of(written, "tele1").values()]
+    assert len(set(names)) == 2 and all(len(name) <= 15 and name.startswith("bocage0-") for name in names)
 
 
 def test_hosts_of_a_lan_meet_on_it_without_keepalive() -> None:
@@ -52,7 +97,7 @@ def test_hosts_of_a_lan_meet_on_it_without_keepalive() -> None:
 
 def test_a_gateway_waits_for_hosts_behind_nat_and_keeps_nothing_open_itself() -> None:
     peers = peers_of(demo(), "gw1")
-    assert set(peers) == {"hub1", "gw2", "desk1", "tele1"}
+    assert set(peers) == {"hub1", "desk1", "tele1"}
     assert (peers["tele1"].endpoint, peers["tele1"].keepalive_seconds) == (None, 0)
     assert peers["hub1"].keepalive_seconds == 0
 
@@ -109,7 +154,7 @@ def test_a_gateway_never_enters_its_own_lan_by_another_gateway() -> None:
 def test_a_host_of_a_site_that_is_not_on_the_lan_enters_by_a_gateway() -> None:
     written = demo()
     del written.hosts["desk1"]["mesh_lan_endpoint"]
-    assert "198.18.1.0/24" in routes_of(written, "desk1")
+    assert set(links_of(written, "desk1")) == {"gw1", "gw2"}
 
 
 def test_hosts_without_overlay_ipv4_have_no_ipv4_at_all() -> None:
@@ -117,7 +162,10 @@ def test_hosts_without_overlay_ipv4_have_no_ipv4_at_all() -> None:
     written.sites["remote"]["overlay_ipv4_prefix"] = None
     peers = peers_of(written, "tele1")
     assert not [prefix for peer in peers.values() for prefix in peer.allowed_ips if ":" not in prefix]
-    assert set(routes_of(written, "tele1")) == {"fd7b:4c1e:90a2::/48", "2001:db8:2::/64"}
+    assert set(routes_of(written, "tele1")) == {"fd7b:4c1e:90a2::/48"}
+    for link in links_of(written, "tele1").values():
+        assert not [prefix for prefix in link["peers"][0]["allowed_ips"] if ":" not in prefix]
+        assert not [route for route in link["routes"] if ":" not in route["prefix"]]
 
 
 def test_ipv4_of_every_hub_is_reached_through_the_home_hub() -> None:
@@ -162,7 +210,7 @@ def test_the_interval_of_keepalive_is_given() -> None:
 def test_another_port_is_in_the_endpoint() -> None:
     written = demo()
     written.hosts["gw2"]["mesh_port"] = 443
-    assert peers_of(written, "tele1")["gw2"].endpoint == "[2001:db8::22]:443"
+    assert links_of(written, "tele1")["gw2"]["peers"][0]["endpoint"] == "[2001:db8::22]:443"
 
 
 def test_one_key_at_two_hosts_is_refused_wherever_they_are() -> None:
@@ -186,13 +234,15 @@ def test_a_plan_is_plain_data() -> None:
     plan = MeshPlanner(demo().estate()).host("tele1")
     assert json.loads(json.dumps(plan)) == plan
     assert plan["addresses"] == ["fd7b:4c1e:90a2:2::1/128", "198.19.2.1/32"]
-    assert plan["peers"][1] == {
-        "name": "gw2",
-        "public_key": key_of("gw2"),
-        "endpoint": "[2001:db8::22]:51820",
-        "allowed_ips": ["fd7b:4c1e:90a2:1::2/128", "198.19.1.2/32"],
-        "keepalive_seconds": 25,
-    }
+    assert plan["links"][1]["peers"] == [
+        {
+            "name": "gw2",
+            "public_key": key_of("gw2"),
+            "endpoint": "[2001:db8::22]:51820",
+            "allowed_ips": ["fd7b:4c1e:90a2:1::2/128", "198.19.1.2/32", "198.18.1.0/24", "2001:db8:2::/64"],
+            "keepalive_seconds": 25,
+        }
+    ]
 
 
 def test_hosts_that_are_placed_alike_share_their_peers() -> None:

@@ -13,7 +13,7 @@ from bocage_core._mesh.interface import desired_state
 from bocage_core._mesh.peers import MeshPlanner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from overlay_walk import Overlay, any_holds, prove_lan, prove_pair
+from overlay_walk import Overlay, any_holds, interfaces_of, prove_lan, prove_pair
 from random_estates import Written, estates, key_of, member, public_address
 
 # each example plans a whole estate and walks all its pairs
@@ -49,7 +49,8 @@ def test_nobody_routes_a_lan_that_it_is_on_into_the_overlay(written: Written) ->
     planner = MeshPlanner(estate)
     for host in estate.hosts.values():
         if on_lan(host, host.site):
-            routed = {route["prefix"] for route in planner.host(host.name)["routes"]}
+            plan = planner.host(host.name)
+            routed = {route["prefix"] for interface in interfaces_of(plan) for route in interface["routes"]}
             assert not routed & set(host.site.lan_prefixes)
 
 
@@ -74,13 +75,20 @@ def test_prefixes_have_one_peer_and_a_route_and_tenants_see_their_own_alone(writ
     planner = MeshPlanner(estate)
     for host in estate.hosts.values():
         plan = planner.host(host.name)
-        prefixes = [prefix for peer in plan["peers"] for prefix in peer["allowed_ips"]]
-        assert len(prefixes) == len(set(prefixes))
-        # the module that applies the plan refuses what does not hold here
-        desired_state({"name": "bocage0", "listen_port": 51820, "mtu": 1420, **plan})
-        for prefix in prefixes:
+        prefixes = []
+        ports = {51820, 51821} | {link["listen_port"] for link in plan["links"]}
+        assert len(ports) == 2 + len(plan["links"])
+        assert len({link["name"] for link in plan["links"]}) == len(plan["links"])
+        for interface in interfaces_of(plan):
+            own = [prefix for peer in interface["peers"] for prefix in peer["allowed_ips"]]
+            assert len(own) == len(set(own)) or interface is not plan
+            prefixes += own
+            # the module that applies the plan refuses what does not hold here
+            desired_state({"listen_port": 51820, "mtu": 1420, "addresses": plan["addresses"], "name": "", **interface})
+        routed = [route["prefix"] for interface in interfaces_of(plan) for route in interface["routes"]]
+        for prefix in {prefix for peer in plan["peers"] for prefix in peer["allowed_ips"]}:
             network = ipaddress.ip_network(prefix)
-            assert any_holds([route["prefix"] for route in plan["routes"]], str(network.network_address))
+            assert any_holds(routed, str(network.network_address))
         if host.site.tenant is None:
             continue
         foreign = [site for site in estate.sites.values() if site.tenant not in (None, host.site.tenant)]
@@ -107,7 +115,13 @@ def plans_of(estate: Estate) -> dict[str, dict[str, Any]]:
 
 
 def without(plan: dict[str, Any], name: str) -> list[Any]:
-    return [peer for peer in plan["peers"] if peer["name"] != name]
+    """All peers of a host but one, on whichever interface, in the order of names."""
+    peers = [peer for interface in interfaces_of(plan) for peer in interface["peers"] if peer["name"] != name]
+    return sorted(peers, key=lambda peer: str(peer["name"]))
+
+
+def names_of(plan: dict[str, Any]) -> set[str]:
+    return {peer["name"] for interface in interfaces_of(plan) for peer in interface["peers"]}
 
 
 def relayed(estate: Estate) -> dict[str, str]:
@@ -122,14 +136,14 @@ def test_a_host_that_joins_or_leaves_changes_only_its_peers(written: Written, da
     grown.add("newcomer", site, public_key=key_of("newcomer"), **values)
     before, after = written.estate(), grown.estate()
     old, new = plans_of(before), plans_of(after)
-    met = {peer["name"] for peer in new["newcomer"]["peers"]}
+    met = names_of(new["newcomer"])
     for name, plan in old.items():
         assert plan["addresses"] == new[name]["addresses"]
-        listed = {peer["name"] for peer in new[name]["peers"]}
+        listed = names_of(new[name])
         assert ("newcomer" in listed) == (name in met)
         # the first host that enters a LAN through hubs makes these relay it
         if not (before.hosts[name].is_hub and relayed(before) != relayed(after)):
-            assert (without(new[name], "newcomer"), new[name]["routes"]) == (plan["peers"], plan["routes"])
+            assert (without(new[name], "newcomer"), new[name]["routes"]) == (without(plan, ""), plan["routes"])
 
 
 @THOROUGH
@@ -148,9 +162,18 @@ def test_a_gateway_that_joins_or_leaves_moves_only_its_lan(written: Written, dat
             assert new[name] == plan
         # the newcomer may be the first that enters another LAN of its tenant through hubs
         moving = lan if not host.is_hub else lans
+        # where it makes a single gateway one of two, this one moves to a link, and between gateways to another port
+        gateways = {one.name for one in before.gateways_by_site[site]}
         stripped = [
-            [{**peer, "allowed_ips": [one for one in peer["allowed_ips"] if one not in moving]} for peer in peers]
-            for peers in (plan["peers"], without(new[name], "newcomer"))
+            [
+                {
+                    **peer,
+                    "allowed_ips": [one for one in peer["allowed_ips"] if one not in moving],
+                    **({"endpoint": None} if name in gateways or peer["name"] in gateways else {}),
+                }
+                for peer in peers
+            ]
+            for peers in (without(plan, ""), without(new[name], "newcomer"))
         ]
         assert stripped[0] == stripped[1]
 

@@ -98,6 +98,9 @@ def test_a_host_joins_changes_and_is_repaired(namespace: Namespace) -> None:
         f"enable bocage-mesh@{NAME}.service",
     ]
     del written.hosts["gw2"]
+    # the other one is now the only one, and so a peer of this interface
+    assert apply_plan(namespace, written, "tele1")["actions"][0] == "set 1 peers"
+    written.hosts["gw1"]["public_key"] = None
     assert apply_plan(namespace, written, "tele1")["actions"][0] == "remove 1 peers"
     # by hand, as an administrator might
     namespace.must("ip", "link", "set", "dev", NAME, "down")

@@ -81,9 +81,12 @@ def names(items: list[dict[str, Any]]) -> set[str]:
 
 
 def test_modules_of_the_collection_name_all_that_they_make() -> None:
-    interface = {"name": "bocage0", "configuration_directory": "/etc/bocage/mesh", "state": "present"}
-    userspace = ran("bocage.fleet.mesh_interface", interface, backend="userspace")
-    kernel = ran("bocage.fleet.mesh_interface", interface, backend="kernel")
+    folder = {"configuration_directory": "/etc/bocage/mesh"}
+    userspace = ran("bocage.fleet.mesh_interfaces", folder, interfaces={"bocage0": "userspace"}, removed=[])
+    kernel = ran("bocage.fleet.mesh_interfaces", folder, interfaces={"bocage0": "kernel"}, removed=["bocage1"])
+    gone = [item for item in kernel if "bocage1" in item["name"]]
+    assert all(item.get("state") == "absent" for item in gone if item["kind"] == "file")
+    kernel = [item for item in kernel if item not in gone]
     assert names(userspace) - names(kernel) == {
         "unit bocage-wireguard-go@bocage0.service",
         "file /etc/systemd/system/bocage-mesh@bocage0.service.d",
