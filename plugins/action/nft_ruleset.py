@@ -1,14 +1,20 @@
 # Copyright (c) 2026 The Bocage maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Applies a ruleset, then proves over a new connection that the host still lets us in."""
+"""Says who gains and who loses access, applies a ruleset, then proves over a new connection that the host still lets us in."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.bocage.fleet.plugins.module_utils._gateway.reachability import (
+    Names,
+    reachability_changes,
+    shortened,
+)
 
 MODULE = "bocage.fleet.nft_ruleset"
 
@@ -23,7 +29,15 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         arguments.pop("phase", None)
         arguments.pop("token", None)
-        result.update(self._execute_module(MODULE, module_args={**arguments, "phase": "apply"}, task_vars=task_vars))
+        # who gains and who loses is said before anything is loaded
+        planned = self._execute_module(MODULE, module_args={**arguments, "phase": "plan"}, task_vars=task_vars)
+        lines = self._reachability(planned, task_vars or {})
+        result.update(planned)
+        if planned.get("changed") and not planned.get("failed") and not self._task.check_mode:
+            done = self._execute_module(MODULE, module_args={**arguments, "phase": "apply"}, task_vars=task_vars)
+            result.update(done)
+        if lines:
+            result["reachability"] = lines
         token = result.pop("token", "")
         seconds = int(arguments.get("confirm_seconds", 30))
         if result.get("failed") or not token or not seconds:
@@ -47,3 +61,20 @@ class ActionModule(ActionBase):
         if confirmed.get("failed"):
             result.update(failed=True, changed=False, msg=confirmed.get("msg"))
         return result
+
+    def _reachability(self, planned: Mapping[str, Any], task_vars: Mapping[str, Any]) -> list[str]:
+        """The lines about a change, shown at once."""
+        if planned.get("failed") or "diff" not in planned:
+            return []
+        host = str(task_vars.get("inventory_hostname", "the host"))
+        sites = self._value(task_vars, "estate_sites")
+        names = Names(str(self._value(task_vars, "estate_ula_prefix")), sites if isinstance(sites, Mapping) else {})
+        lines = reachability_changes(planned["diff"]["before"], planned["diff"]["after"], names, host)
+        for line in shortened(lines):
+            self._display.display(f"firewall: {host}: {line}")
+        return lines
+
+    def _value(self, task_vars: Mapping[str, Any], name: str) -> Any:
+        """A variable of the estate; one that cannot be had costs only names for prefixes."""
+        value = task_vars.get(name)
+        return None if value is None else self._templar.template(value)

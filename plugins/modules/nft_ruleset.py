@@ -16,6 +16,10 @@ description:
     where that fails, the host returns to what it had, and the task says so. A reboot before the confirmation
     reverts, too.
   - A table that somebody altered on the host is repaired.
+  - Who gains and who loses access by a change is said in words before it is loaded, and in check mode.
+  - Files C(site.d/*.nft) in O(directory) are a site's own rules and are kept by every run. They hold chains and sets as
+    inside of a table. Their chains begin with C(site_); rules of C(site_input) and C(site_forward) are asked before ours
+    accept anything that begins. They are checked with the rest, and one that is wrong is named and changes nothing.
 author:
   - The Bocage maintainers (@bocage-fleet)
 extends_documentation_fragment:
@@ -126,7 +130,7 @@ options:
   phase:
     description: Used between the controller's half and the host's half of this module.
     type: str
-    choices: [apply, confirm]
+    choices: [plan, apply, confirm]
     default: apply
   token:
     description: Names the change to confirm; used between the two halves of this module.
@@ -149,6 +153,12 @@ ruleset:
   description: The file for C(nft -f).
   type: str
   returned: success
+reachability:
+  description: Who gains and who loses access, a line each.
+  type: list
+  elements: str
+  returned: changed
+  sample: [acme remote gain 198.18.1.0/24]
 token:
   description: Names the change that waits for confirmation; empty where nothing changed.
   type: str
@@ -160,9 +170,11 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bocage.fleet.plugins.module_utils._common.commands import Run
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
+from ansible_collections.bocage.fleet.plugins.module_utils._gateway.additions import read_additions
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.confirm import (
     Paths,
     apply_pending,
+    check,
     clear_way_back,
     confirm,
     differs,
@@ -208,18 +220,21 @@ ARGUMENTS = {
     "translation": {"type": "str", "choices": ["masquerade", "none"], "default": "masquerade"},
     "directory": {"type": "path", "default": "/etc/bocage/nftables"},
     "confirm_seconds": {"type": "int", "default": 30},
-    "phase": {"type": "str", "choices": ["apply", "confirm"], "default": "apply"},
+    "phase": {"type": "str", "choices": ["plan", "apply", "confirm"], "default": "apply"},
     "token": {"type": "str", "no_log": False},
 }
 
 
 def apply_phase(module: AnsibleModule, paths: Paths, run: Run) -> dict:
-    ruleset = render(policy_from(module.params))
+    additions = read_additions(paths.additions)
+    ruleset = render(policy_from(module.params), additions)
     result = {"changed": differs(paths, ruleset, run), "ruleset": ruleset, "token": ""}
     if not result["changed"]:
         if not module.check_mode:
             clear_way_back(paths)
+            paths.additions.mkdir(exist_ok=True)
         return result
+    check(paths, ruleset, additions, run)
     before = paths.active.read_text() if paths.active.exists() else ""
     altered = before == ruleset and live_digest(run) != read_state(paths).get("live_digest")
     result["diff"] = {
@@ -228,7 +243,8 @@ def apply_phase(module: AnsibleModule, paths: Paths, run: Run) -> dict:
         "before": before + ("# the live table was altered on the host\n" if altered else ""),
         "after": ruleset,
     }
-    if not module.check_mode:
+    if not module.check_mode and module.params["phase"] == "apply":
+        paths.additions.mkdir(parents=True, exist_ok=True)
         result["token"] = apply_pending(paths, ruleset, run, module.params["confirm_seconds"])
         if not module.params["confirm_seconds"]:
             confirm(paths, result["token"], run)

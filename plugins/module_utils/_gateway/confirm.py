@@ -12,6 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,12 @@ from typing import Any
 from .._common.atomic import write_file
 from .._common.commands import Run, must
 from .._common.errors import BocageError
+from .additions import FOLDER, Addition, blamed
 from .ruleset import TABLE
 
 TIMER = "bocage-nftables-revert"
 _STOP_TIMER = ["systemctl", "stop", f"{TIMER}.timer", f"{TIMER}.service"]
+_REFUSED = "nft refuses the planned ruleset, and nothing was changed: {said}"
 _REVERT = """\
 # Managed by Bocage: takes back a firewall change that nobody confirmed.
 nft -f '{previous}' && rm -f '{pending}'
@@ -46,6 +50,10 @@ class Paths:
     @property
     def previous(self) -> Path:
         return self.folder / "previous.nft"
+
+    @property
+    def additions(self) -> Path:
+        return self.folder / FOLDER
 
     @property
     def state(self) -> Path:
@@ -80,6 +88,17 @@ def differs(paths: Paths, ruleset: str, run: Run) -> bool:
     return live_digest(run) != read_state(paths).get("live_digest")
 
 
+def check(paths: Paths, ruleset: str, additions: Sequence[Addition], run: Run) -> None:
+    """Let nft read the ruleset without loading it; raises BocageError that names the addition which is wrong."""
+    with tempfile.TemporaryDirectory(prefix="bocage-") as folder:
+        planned = Path(folder) / "planned.nft"
+        planned.write_text(ruleset)
+        status, output, error = run(["nft", "--check", "--file", str(planned)])
+    if status != 0:
+        said = (error or output).strip()
+        raise BocageError(blamed(ruleset, said, additions, paths.additions) or _REFUSED.format(said=said))
+
+
 def apply_pending(paths: Paths, ruleset: str, run: Run, confirm_seconds: int) -> str:
     """Load the ruleset, with a timer that takes it back; returns the token that confirms it.
 
@@ -111,7 +130,7 @@ def apply_pending(paths: Paths, ruleset: str, run: Run, confirm_seconds: int) ->
     status, output, error = run(["nft", "--check", "--file", str(paths.pending)])
     if status != 0:
         paths.pending.unlink()
-        raise BocageError(f"nft refuses the planned ruleset, and nothing was changed: {(error or output).strip()}")
+        raise BocageError(_REFUSED.format(said=(error or output).strip()))
     if confirm_seconds:
         run(["systemctl", "reset-failed", f"{TIMER}.timer", f"{TIMER}.service"])
         must(

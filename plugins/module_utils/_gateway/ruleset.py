@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._common.errors import BadInput
+from .additions import CHAINS, Addition, lines_of
 
 TABLE = "bocage"
 # RFC 4890, section 4.4: what a host must not drop for IPv6 to work.
@@ -132,6 +133,7 @@ def _input(policy: Policy) -> list[str]:
         'iif "lo" accept',
         "ct state established,related accept",
         "ct state invalid drop",
+        "jump site_input",
         f"icmpv6 type {{ {ICMPV6_ESSENTIAL} }} accept",
         "udp sport 67 udp dport 68 accept",
         "udp sport 547 udp dport 546 accept",
@@ -192,6 +194,7 @@ def _forward(policy: Policy) -> list[str]:
         f'oifname "{mesh}" tcp flags syn tcp option maxseg size set rt mtu',
         f'iifname "{mesh}" tcp flags syn tcp option maxseg size set rt mtu',
         "ct state established,related accept",
+        "jump site_forward",
     ]
     for relay in policy.relays:
         reached = dict(_families([*relay.prefixes, *relay.destinations]))
@@ -225,13 +228,14 @@ def _translation(policy: Policy) -> list[str]:
     ]
 
 
-def render(policy: Policy) -> str:
-    """The file for ``nft -f``: replaces our table in one transaction."""
+def render(policy: Policy, additions: Sequence[Addition] = ()) -> str:
+    """The file for ``nft -f``: replaces our table, with the site's additions in it, in one transaction."""
     chains = {"input": _input(policy), "overlay": _overlay(policy), "forward": _forward(policy)}
     if policy.masquerade and policy.lan_interface:
         chains["postrouting"] = _translation(policy)
+    chains.update({name: [] for name in CHAINS})
     lines = ["# Managed by Bocage.", f"table inet {TABLE}", f"delete table inet {TABLE}", f"table inet {TABLE} {{"]
     for name, rules in chains.items():
         lines += [f"\tchain {name} {{", *(f"\t\t{rule}" for rule in rules), "\t}"]
-    lines.append("}")
+    lines += [*lines_of(additions), "}"]
     return "\n".join(lines) + "\n"

@@ -159,6 +159,8 @@ def _nft_ruleset(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]
         _file(directory, "directory"),
         _file(f"{directory}/active.nft"),
         _file(f"{directory}/state.json"),
+        # an addition of the site that was not loaded yet is no settled state either
+        {"kind": "tree", "name": f"{directory}/site.d"},
         # a change that waits for its confirmation is no settled state
         *(_file(f"{directory}/{name}", "absent") for name in ("pending.nft", "previous.nft", "revert.sh")),
         _probe("nftables:inet bocage"),
