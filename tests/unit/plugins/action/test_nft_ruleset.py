@@ -11,7 +11,7 @@ from ansible_collections.bocage.fleet.plugins.action.nft_ruleset import MODULE, 
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.ruleset import policy_from, render
 
 OPTIONS: dict[str, Any] = {"management_prefixes": ["198.51.100.192/28"], "overlay_sources": ["fd7b::/48"]}
-POLICY = {**OPTIONS, "mesh_interface": "bocage*", "mesh_ports": [51820], "mesh_port": 51820}
+POLICY = {**OPTIONS, "mesh_interface": "bocage*", "mesh_ports": [51820]}
 DIFF = {"before": "", "after": "table inet bocage"}
 PLANNED = {"changed": True, "ruleset": "table inet bocage", "token": "", "diff": DIFF}
 CHANGED = {"changed": True, "ruleset": "table inet bocage", "token": "0123", "diff": DIFF}

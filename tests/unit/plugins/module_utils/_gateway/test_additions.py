@@ -17,7 +17,6 @@ from network_namespace import NetworkNamespace, need
 PARAMETERS: dict[str, Any] = {
     "mesh_interface": "bocage*",
     "mesh_ports": [51820],
-    "mesh_port": 51820,
     "management_prefixes": ["198.51.100.192/28"],
     "overlay_sources": ["fd7b:4c1e:90a2::/48"],
 }

@@ -24,7 +24,6 @@ NAMES = Names("fd7b:4c1e:90a2::/48", SITES)
 PLAIN: dict[str, Any] = {
     "mesh_interface": "bocage*",
     "mesh_ports": [51820, 51821],
-    "mesh_port": 51820,
     "management_prefixes": ["198.51.100.192/28"],
     "overlay_sources": ["fd7b:4c1e:90a2::/64", *LYON, *HOMES],
 }
@@ -66,7 +65,7 @@ def test_a_first_run_says_all_that_remains() -> None:
         "198.51.100.192/28 gain tcp 22 (operators) on gw1",
         "acme lyon gain 198.18.1.0/24 and 2001:db8:2::/64",
         "all of acme, shared core and the LAN gain ping on gw1",
-        "anyone gains udp 51820 (mesh) on gw1",
+        "anyone gains udp 51820, 51821 (mesh) on gw1",
     ]
 
 
