@@ -16,6 +16,7 @@ from bocage_core._state.report import MAX_REPORT_BYTES, Report
 
 from . import chain
 from .collect_gateway import collect_gateway
+from .collect_load import collect_load
 from .collect_mesh import collect_mesh
 from .collect_system import boot_id, collect_system
 from .commands import run
@@ -34,7 +35,7 @@ def collect(settings: Settings, enrolment: Enrolment) -> dict[str, Any]:
     if settings.lan_interface is not None:
         sections["gateway"] = collect_gateway(
             run, settings.lan_interface, settings.mesh_interface, settings.nftables_directory
-        )
+        ) | collect_load(run)
     sections["seals"] = collect_seals(settings)
     return sections
 

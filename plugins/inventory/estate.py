@@ -27,6 +27,10 @@ description:
     C(drift_agent), and those of your own roles) those where it is the seal of this role. In C(drift_mesh) are also
     hosts whose mesh is not as enrolled and configured. All groups exist also when they are empty, except those of
     your own roles.
+  - In C(gateway_undersized) are gateways that lack, by their report, something that their share of the C(connections)
+    of their site needs, with one gateway of the site away; in C(gateway_headroom_low) those with less room left than
+    C(headroom_percent) of the site, in the sizing or in the table of flows. C(reported.sizing) has C(connections),
+    C(capacity), C(binding) and C(findings). See M(bocage.fleet.gateway_sizing).
   - C(reported) holds C(state), C(reason), C(enrolment) (where it counts), and where a report counts C(generation),
     C(counter), C(issued_at), C(boot_id), C(sections), C(seals) and C(drift). Nothing in it changes without a new
     report, except what the states need.
@@ -158,11 +162,12 @@ as_of: 2026-01-31T20:00:00Z
 
 import contextlib
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ansible import constants as C
-from ansible.errors import AnsibleParserError
+from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.inventory.group import Group
 from ansible.inventory.host import Host
@@ -186,12 +191,14 @@ try:
     )
     from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_settings import read_settings
     from ansible_collections.bocage.fleet.plugins.plugin_utils.expressions import compiled_once
+    from ansible_collections.bocage.fleet.plugins.plugin_utils.gateway_groups import GROUPS as SIZING_GROUPS
+    from ansible_collections.bocage.fleet.plugins.plugin_utils.gateway_groups import size_reported
     from ansible_collections.bocage.fleet.plugins.plugin_utils.inventory_variables import InventoryVariables
 except ImportError as error:
     # Said by name when the plugin runs; without this Ansible knows no such plugin at all.
     MISSING_LIBRARY = error.name or str(error)
 
-MANAGED_GROUP = "managed"
+MANAGED_GROUP, GATEWAY_GROUP = "managed", "gateways"
 _FILES = ("estate.yml", "estate.yaml")
 # From here on Python's collector costs seconds.
 _MANY_HOSTS = 1000
@@ -236,6 +243,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             self.display.warning(warning)
         self.display.vvv(f"{path}: {loaded.signatures} signatures verified, {loaded.requests} requests")
         _set_groups(inventory, hosts, loaded.hosts)
+        self._size_gateways(inventory, hosts, variables)
         self._construct(inventory, variables)
 
     def _desired(self, hosts: dict[str, Host], variables: InventoryVariables) -> DesiredAddresses:
@@ -251,6 +259,30 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         return lambda name: addresses.of(
             variables.value(hosts[name], "host_site"), variables.value(hosts[name], "host_index")
         )
+
+    def _size_gateways(self, inventory: InventoryData, hosts: dict[str, Host], variables: InventoryVariables) -> None:
+        """Groups of gateways that are too small or nearly full, by what they report."""
+        groups = {name: inventory.groups[inventory.add_group(name)] for name in SIZING_GROUPS}
+        gateways = inventory.groups.get(GATEWAY_GROUP)
+        members = [] if gateways is None else [one for one in gateways.get_hosts() if one.name in hosts]
+        reports = {host.name: host.vars["reported"].get("sections") for host in members}
+        try:
+            sized = size_reported(
+                members, {name: one for name, one in reports.items() if one}, variables, self._evaluate
+            )
+        except (BadInput, AnsibleError) as error:
+            # validate_estate tells of this with its place; here only a comparison is left out.
+            self.display.vv(f"Gateways are not compared with their sizing: {error}")
+            return
+        for name, value in sized.values.items():
+            hosts[name].vars["reported"]["sizing"] = value
+        for group, names in sized.groups.items():
+            for name in names:
+                groups[group].add_host(hosts[name])
+
+    def _evaluate(self, value: Any, known: Mapping[str, Any]) -> Any:
+        self.templar.available_variables = known
+        return self.templar.template(value)
 
     def _construct(self, inventory: InventoryData, variables: InventoryVariables) -> None:
         """Variables and groups of the operator's own expressions, over all hosts, as the plugin constructed has them."""

@@ -43,6 +43,13 @@ class InventoryVariables:
             combined = combine_vars(combined, self._plugins([host]))
         return combined | host.get_magic_vars()
 
+    def with_plugins(self, host: Host) -> dict[str, Any]:
+        """All variables of one host, with those of vars plugins also where these are not asked for all hosts."""
+        found = self.everyone
+        for group in sort_groups([group for group in host.groups if group.name != "all"]):
+            found = combine_vars(found, combine_vars(group.get_vars(), self._plugins([group])))
+        return combine_vars(combine_vars(found, host.vars), self._plugins([host]))
+
     def _of_groups(self, host: Host) -> dict[str, Any]:
         key = tuple(group.name for group in host.groups)
         found = self._by_groups.get(key)

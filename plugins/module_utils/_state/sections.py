@@ -78,6 +78,9 @@ def _check_gateway(section: dict[str, Any], what: str) -> None:
     fields.flag(section, "forwarding", what)
     if section.get("ruleset_digest") is not None:
         fields.text(section, "ruleset_digest", what, fields.SHA256)
+    for name in ("clients", "conntrack_count", "conntrack_max"):
+        if name in section:
+            fields.integer(section, name, what)
     fields.texts(section, "drift", what)
 
 
