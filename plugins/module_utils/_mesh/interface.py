@@ -8,7 +8,7 @@ Pure: reads nothing and runs nothing. Formats are those of wg(8) and ip(8).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,21 +97,34 @@ def desired_state(parameters: Mapping[str, Any]) -> InterfaceState:
     )
 
 
-def render_configuration(state: InterfaceState) -> str:
-    """The file for ``wg syncconf``: no private key, peers in the order of their names."""
-    lines = [
-        "# Managed by Bocage. The private key is in a file of its own.",
-        "[Interface]",
-        f"ListenPort = {state.listen_port}",
-    ]
-    for peer in sorted(state.peers.values(), key=lambda peer: (peer.name, peer.public_key)):
-        lines += ["", f"# {peer.name}", "[Peer]", f"PublicKey = {peer.public_key}"]
-        lines.append(f"AllowedIPs = {', '.join(sorted(peer.allowed_ips))}")
-        if peer.endpoint:
-            lines.append(f"Endpoint = {peer.endpoint}")
-        if peer.keepalive_seconds:
-            lines.append(f"PersistentKeepalive = {peer.keepalive_seconds}")
+def peer_block(
+    name: str, public_key: str, allowed_ips: Iterable[str], endpoint: str | None, keepalive_seconds: int
+) -> str:
+    """One peer in the file for ``wg syncconf``, with the empty line before it."""
+    lines = ["", f"# {name}", "[Peer]", f"PublicKey = {public_key}", f"AllowedIPs = {', '.join(sorted(allowed_ips))}"]
+    if endpoint:
+        lines.append(f"Endpoint = {endpoint}")
+    if keepalive_seconds:
+        lines.append(f"PersistentKeepalive = {keepalive_seconds}")
     return "\n".join(lines) + "\n"
+
+
+def configuration_of(listen_port: int, blocks: Iterable[str]) -> str:
+    """The file for ``wg syncconf``: no private key, and peers as they were rendered."""
+    head = f"# Managed by Bocage. The private key is in a file of its own.\n[Interface]\nListenPort = {listen_port}\n"
+    return head + "".join(blocks)
+
+
+def render_configuration(state: InterfaceState) -> str:
+    """The file for ``wg syncconf`` with peers in the order of their names."""
+    peers = sorted(state.peers.values(), key=lambda peer: (peer.name, peer.public_key))
+    return configuration_of(
+        state.listen_port,
+        (
+            peer_block(peer.name, peer.public_key, peer.allowed_ips, peer.endpoint, peer.keepalive_seconds)
+            for peer in peers
+        ),
+    )
 
 
 def render_addresses(name: str, state: InterfaceState) -> str:

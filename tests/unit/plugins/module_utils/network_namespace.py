@@ -38,6 +38,11 @@ class NetworkNamespace:
     def _inside(self, *command: str) -> list[str]:
         return ["nsenter", "--net", "--mount", f"--target={self._keeper.pid}", *command]
 
+    @property
+    def pid(self) -> int:
+        """Of the process that the namespace belongs to."""
+        return self._keeper.pid
+
     def start(self, *command: str) -> None:
         """Run something beside the test until it ends."""
         self._popen(*self._inside(*command))
