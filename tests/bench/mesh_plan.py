@@ -104,7 +104,8 @@ def measure(count: int, rounds: int) -> None:
             made.append(making)
             written.append(writing)
             counters = {
-                "peers": sum(len(plan["peers"]) for plan in plans.values()),
+                "peers": sum(len(plan["peers"]) + len(plan["links"]) for plan in plans.values()),
+                "links": sum(len(plan["links"]) for plan in plans.values()),
                 "routes": sum(len(plan["routes"]) for plan in plans.values()),
                 "largest_peer_list": max(len(plan["peers"]) for plan in plans.values()),
             }
@@ -118,4 +119,4 @@ def measure(count: int, rounds: int) -> None:
     figure(f"{label}.mb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MB")
     figure(f"{label}.bytes_per_host", size // len(hosts), "bytes")
     for name, value in counters.items():
-        figure(f"{label}.{name}", value, "routes" if name == "routes" else "peers")
+        figure(f"{label}.{name}", value, name if name in ("routes", "links") else "peers")

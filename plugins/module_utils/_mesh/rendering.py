@@ -15,19 +15,19 @@ class Renderer:
     def __init__(self, planner: MeshPlanner, listen_port: int = 51820) -> None:
         self._planner = planner
         self._listen_port = listen_port
-        # by identity: the planner keeps its peers, and one object is one peer
-        self._blocks: dict[int, str] = {}
+        # by identity, which is faster to look up than all of a peer; who holds the object keeps its number from others
+        self._blocks: dict[int, tuple[Peer, str]] = {}
 
     def configuration(self, host_name: str) -> str:
-        """The file for `wg syncconf` of one host, without its private key."""
+        """The file for `wg syncconf` of the main interface of one host, without its private key."""
         blocks = self._blocks
         found: list[str] = []
         for peer in self._planner.peers(host_name):
-            block = blocks.get(id(peer))
-            found.append(self._render(peer) if block is None else block)
+            known = blocks.get(id(peer))
+            found.append(self._render(peer) if known is None else known[1])
         return configuration_of(self._listen_port, found)
 
     def _render(self, peer: Peer) -> str:
         block = peer_block(peer.name, peer.public_key, peer.allowed_ips, peer.endpoint, peer.keepalive_seconds)
-        self._blocks[id(peer)] = block
+        self._blocks[id(peer)] = (peer, block)
         return block
