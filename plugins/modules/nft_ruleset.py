@@ -111,6 +111,11 @@ options:
         type: list
         elements: str
         required: true
+      lan_translation:
+        description: Prefixes of the LAN, each with the one of the same length by which the overlay knows it. The gateway
+          translates between the two, address by address.
+        type: dict
+        default: {}
   lan_interface:
     description: Interface on the site's LAN, required with O(exits).
     type: str
@@ -119,6 +124,13 @@ options:
     type: str
     choices: [masquerade, none]
     default: masquerade
+  helpers:
+    description: Protocols that name addresses inside their packets, which the gateway follows on their way into the LAN
+      and translates there, too.
+    type: list
+    elements: str
+    choices: [sip, h323]
+    default: []
   directory:
     description: Folder for the ruleset.
     type: path
@@ -214,10 +226,12 @@ ARGUMENTS = {
         "options": {
             "sources": {"type": "list", "elements": "str", "required": True},
             "destinations": {"type": "list", "elements": "str", "required": True},
+            "lan_translation": {"type": "dict", "default": {}},
         },
     },
     "lan_interface": {"type": "str"},
     "translation": {"type": "str", "choices": ["masquerade", "none"], "default": "masquerade"},
+    "helpers": {"type": "list", "elements": "str", "choices": ["sip", "h323"], "default": []},
     "directory": {"type": "path", "default": "/etc/bocage/nftables"},
     "confirm_seconds": {"type": "int", "default": 30},
     "phase": {"type": "str", "choices": ["plan", "apply", "confirm"], "default": "apply"},

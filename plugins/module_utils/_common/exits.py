@@ -86,7 +86,7 @@ class Exits:
             if host.is_gateway and site.name == host.site.name:
                 siblings = [one for one in self.gateways.get(site.name, ()) if one is not host and not one.is_hub]
                 found += siblings if host.public_key is not None else []
-            elif site.lan_prefixes and not on_lan(host, site) and len(gateways := self.direct(host, site)) > 1:
+            elif entered_prefixes(host, site) and len(gateways := self.direct(host, site)) > 1:
                 found += gateways
         return tuple(found)
 

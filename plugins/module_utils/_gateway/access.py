@@ -23,9 +23,10 @@ def plan_access(estate: Estate, host_name: str, exits: Exits | None = None) -> d
     ``overlay_sources`` may begin a connection to the host; ``relays`` are sets of
     prefixes that a hub forwards among themselves and to the ``destinations`` beside
     them (LANs that hosts enter through hubs), one set a tenant; ``exits`` are sources
-    and destinations that a gateway lets from the overlay into its LAN; ``mesh_ports``
-    are the UDP ports of the overlay. Everything else is refused. Who plans for many
-    hosts gives one ``exits``.
+    and destinations that a gateway lets from the overlay into its LAN, with the prefixes
+    by which the overlay knows these where they are others; ``mesh_ports`` are the UDP
+    ports of the overlay. Everything else is refused. Who plans for many hosts gives one
+    ``exits``.
     """
     host = estate.hosts[host_name]
     ways = exits or Exits(estate)
@@ -39,7 +40,11 @@ def plan_access(estate: Estate, host_name: str, exits: Exits | None = None) -> d
     into_lan = None
     if host.is_gateway and tenant is not None:
         own = _prefixes(estate.sites_by_tenant[tenant])
-        into_lan = {"sources": sorted(own), "destinations": sorted(host.site.lan_prefixes)}
+        into_lan = {
+            "sources": sorted(own),
+            "destinations": sorted(host.site.lan_prefixes),
+            "lan_translation": dict(sorted(host.site.lan_translation.items())),
+        }
     return {
         "overlay_sources": sorted(sources),
         "relays": _relays(estate, host, _prefixes(shared), ways) if host.is_hub else [],
@@ -65,7 +70,9 @@ def _relays(estate: Estate, hub: Host, shared_prefixes: list[str], exits: Exits)
         {
             "name": tenant,
             "prefixes": sorted([*_prefixes(sites), *shared_prefixes]),
-            "destinations": sorted(prefix for site in sites if site.name in relayed for prefix in site.lan_prefixes),
+            "destinations": sorted(
+                prefix for site in sites if site.name in relayed for prefix in site.reached_prefixes
+            ),
         }
         for tenant, sites in sorted(estate.sites_by_tenant.items())
         if hub.site.tenant in (None, tenant)

@@ -32,7 +32,6 @@ _PARTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("daddr", r"ip6? daddr (\{[^}]*\}) "),
         ("port", r"(?:tcp|udp) dport (\{[^}]*\}|\d+) "),
         ("icmp", r"(icmp|icmpv6) type echo-request "),
-        ("mapped", r"(ct status dnat) "),
     )
 )
 _ENDS = re.compile(r'(accept|jump overlay)(?: comment "([^"]*)")?$')
@@ -162,8 +161,6 @@ def _take(rights: Rights, chain: str, text: str, rule: _Rule | None) -> None:
     sources = rule.prefixes("saddr") if "saddr" in rule.found else anyone
     destinations = frozenset({HOST if chain == "input" else ANYONE})
     if "daddr" in rule.found:
-        destinations = rule.prefixes("daddr")
-    if "mapped" in rule.found:
         outside = {inside: known for known, inside in rights.inside.items()}
-        destinations = frozenset(outside.get(one, one) for one in destinations)
+        destinations = frozenset(outside.get(one, one) for one in rule.prefixes("daddr"))
     rights.grant(_service(rule), sources, destinations)

@@ -23,6 +23,11 @@ ICMPV6_ESSENTIAL = (
     "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-query, "
     "mld-listener-report, mld-listener-done, mld2-listener-report"
 )
+# Protocols that name addresses inside their packets, with the kernel's helpers that follow them through a translation.
+HELPERS: Mapping[str, tuple[tuple[str, str, int], ...]] = {
+    "sip": (("sip", "udp", 5060), ("sip", "tcp", 5060)),
+    "h323": (("RAS", "udp", 1719), ("Q.931", "tcp", 1720)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,9 @@ class Policy:
     exit_destinations: Sequence[str] = ()
     lan_interface: str | None = None
     masquerade: bool = False
+    # one to one: a prefix of the LAN and the one by which the overlay knows it
+    lan_translation: Sequence[tuple[str, str]] = ()
+    helpers: Sequence[str] = ()
 
 
 def _networks(parameters: Mapping[str, Any], option: str, owner: str = "") -> tuple[str, ...]:
@@ -100,7 +108,23 @@ def policy_from(parameters: Mapping[str, Any]) -> Policy:
         exit_destinations=_networks(exits, "destinations", "exits."),
         lan_interface=parameters.get("lan_interface"),
         masquerade=parameters.get("translation") == "masquerade",
+        lan_translation=tuple(
+            _pair(inside, outside) for inside, outside in sorted((exits.get("lan_translation") or {}).items())
+        ),
+        helpers=tuple(sorted(set(parameters.get("helpers") or ()))),
     )
+
+
+def _pair(inside: str, outside: str) -> tuple[str, str]:
+    try:
+        one, other = ipaddress.ip_network(inside), ipaddress.ip_network(outside)
+    except ValueError as error:
+        raise BadInput(
+            f"The firewall cannot use a prefix of exits.lan_translation: {error}; correct it in the inventory."
+        ) from error
+    if (one.version, one.prefixlen) != (other.version, other.prefixlen):
+        raise BadInput(f"The firewall cannot translate {one} to {other}: one to one needs the same family and length.")
+    return str(one), str(other)
 
 
 def _families(prefixes: Iterable[str]) -> list[tuple[str, list[str]]]:
@@ -204,6 +228,12 @@ def _forward(policy: Policy) -> list[str]:
             for family, prefixes in _families(relay.prefixes)
         ]
     if policy.lan_interface:
+        for name in policy.helpers:
+            rules += [
+                f'iifname "{mesh}" oifname "{policy.lan_interface}" {protocol} dport {port} '
+                f'ct helper set "{name}-{protocol}"'
+                for _kind, protocol, port in HELPERS[name]
+            ]
         rules += [
             f'iifname "{mesh}" oifname "{policy.lan_interface}" {match} accept comment "into the LAN"'
             for match in _exit_matches(policy)
@@ -228,13 +258,37 @@ def _translation(policy: Policy) -> list[str]:
     ]
 
 
+def _prefix_maps(policy: Policy) -> list[str]:
+    """From the prefixes by which the overlay knows the LAN to its own, for those who may enter it."""
+    rules = ["type nat hook prerouting priority dstnat; policy accept;"]
+    for family, sources in _families(policy.exit_sources):
+        pairs = [f"{out} : {inside}" for inside, out in policy.lan_translation if (":" in out) == (family == "ip6")]
+        if pairs:
+            rules.append(
+                f'iifname "{policy.mesh_interface}" {family} saddr {_set(sources)} '
+                f"dnat {family} prefix to {family} daddr map {_set(pairs)}"
+            )
+    return rules
+
+
+def _helper_lines(policy: Policy) -> list[str]:
+    return [
+        f'\tct helper {name}-{protocol} {{ type "{kind}" protocol {protocol}; }}'
+        for name in policy.helpers
+        for kind, protocol, _port in HELPERS[name]
+    ]
+
+
 def render(policy: Policy, additions: Sequence[Addition] = ()) -> str:
     """The file for ``nft -f``: replaces our table, with the site's additions in it, in one transaction."""
     chains = {"input": _input(policy), "overlay": _overlay(policy), "forward": _forward(policy)}
     if policy.masquerade and policy.lan_interface:
         chains["postrouting"] = _translation(policy)
+    if policy.lan_translation:
+        chains["prerouting"] = _prefix_maps(policy)
     chains.update({name: [] for name in CHAINS})
     lines = ["# Managed by Bocage.", f"table inet {TABLE}", f"delete table inet {TABLE}", f"table inet {TABLE} {{"]
+    lines += _helper_lines(policy)
     for name, rules in chains.items():
         lines += [f"\tchain {name} {{", *(f"\t\t{rule}" for rule in rules), "\t}"]
     lines += [*lines_of(additions), "}"]

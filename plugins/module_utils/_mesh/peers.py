@@ -17,7 +17,7 @@ from typing import Any
 
 from .._common.errors import BadInput
 from .._common.estate import Estate, Host, Site
-from .._common.exits import Exits, on_lan
+from .._common.exits import Exits, entered_prefixes, on_lan
 from .._common.links import link_interface, link_ports
 from .routes import LAST_RESORT, route_prefixes
 
@@ -155,10 +155,12 @@ class MeshPlanner:
         """What a host finds behind a gateway that it has a link to: its LAN, and behind another one of its own site
         all that this one would have reached itself."""
         with_ipv4 = host.address4 is not None
-        prefixes = list(gateway.site.lan_prefixes)
+        prefixes = list(entered_prefixes(host, gateway.site))
         if host.is_gateway and host.site.name == gateway.site.name:
             sites = self._estate.sites_by_tenant[host.site.tenant or ""]
-            prefixes = [one for site in sites for one in (*overlay_prefixes(site, True), *site.lan_prefixes)]
+            prefixes = [one for site in sites for one in (*overlay_prefixes(site, True), *site.reached_prefixes)]
+            # what is translated already, and on its way by the other one
+            prefixes += gateway.site.lan_translation.keys()
         return tuple(prefix for prefix in prefixes if with_ipv4 or ":" in prefix)
 
     def _link_ports(self, host: Host) -> dict[str, int]:
@@ -218,8 +220,8 @@ class MeshPlanner:
                 found[other.name] = peer
                 if host.is_gateway and other.endpoint is not None and self._calls(other, host):
                     callers.append(other)
-            lan = tuple(prefix for prefix in site.lan_prefixes if with_ipv4 or ":" in prefix)
-            if not lan or on_lan(host, site):
+            lan = tuple(prefix for prefix in entered_prefixes(host, site) if with_ipv4 or ":" in prefix)
+            if not lan:
                 continue
             gateways = self._exits.direct(host, site)
             if len(gateways) > 1:
@@ -255,8 +257,8 @@ class MeshPlanner:
             home = gateway if gateway.is_hub else estate.home_hub(site)
             next_hop = gateway if home.name == host.name else home
             if self._serves(host, site) and not on_lan(host, site):
-                behind.setdefault(next_hop.name, []).extend(site.lan_prefixes)
-                lan_prefixes += site.lan_prefixes
+                behind.setdefault(next_hop.name, []).extend(site.reached_prefixes)
+                lan_prefixes += site.reached_prefixes
         for hub in estate.hubs:
             if hub.name == host.name or not estate.may_reach(host, hub):
                 continue

@@ -54,6 +54,7 @@ def test_a_gateway_lets_its_tenant_into_its_lan() -> None:
     assert plan_access(estate(), "gw1")["exits"] == {
         "sources": sorted([*ACME6, *ACME4]),
         "destinations": ["198.18.1.0/24", "2001:db8:2::/64"],
+        "lan_translation": {},
     }
 
 

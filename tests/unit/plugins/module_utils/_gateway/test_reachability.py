@@ -114,6 +114,19 @@ def test_a_ruleset_of_the_same_rights_in_other_words_is_no_change() -> None:
     assert changes(gateway(LYON), masked) == ["nobody gains or loses access"]
 
 
+def test_a_translated_lan_is_told_as_the_overlay_knows_it() -> None:
+    translated = gateway(LYON, lan_translation={"198.18.1.0/24": "198.19.101.0/24"})
+    assert changes(gateway(LYON), translated) == [
+        "acme lyon gain 198.19.101.0/24 (on the LAN 198.18.1.0/24)",
+        "acme lyon lose 198.18.1.0/24",
+    ]
+    other = gateway(LYON, lan_translation={"198.18.1.0/24": "198.19.102.0/24"})
+    assert changes(translated, other) == [
+        "acme lyon gain 198.19.102.0/24 (on the LAN 198.18.1.0/24)",
+        "acme lyon lose 198.19.101.0/24 (on the LAN 198.18.1.0/24)",
+    ]
+
+
 def test_additions_are_told_rule_by_rule() -> None:
     old = Addition("10-monitoring.nft", "chain site_input {\n\ttcp dport 9100 accept\n}\n")
     new = Addition("10-monitoring.nft", "# why\nchain site_input {\n\ttcp dport 9101 accept\n}\n")

@@ -24,6 +24,15 @@ GATEWAY: dict[str, Any] = {
     "exits": {"sources": TENANT, "destinations": ["198.18.1.0/24", "2001:db8:2::/64"]},
     "translation": "masquerade",
 }
+TRANSLATED: dict[str, Any] = {
+    "lan_interface": "lan0",
+    "exits": {
+        "sources": TENANT,
+        "destinations": ["198.18.1.0/24", "2001:db8:2::/64", "2001:db8:4::/64"],
+        "lan_translation": {"198.18.1.0/24": "198.19.101.0/24", "2001:db8:2::/64": "2001:db8:102::/64"},
+    },
+    "translation": "none",
+}
 SERVICES = [
     {"name": "names", "protocol": "udp", "port": 53, "source": "overlay"},
     {"name": "console", "protocol": "tcp", "port": 8443, "source": "management"},
@@ -206,6 +215,8 @@ def namespace() -> Iterator[NetworkNamespace]:
         {"services": SERVICES},
         {"services": SERVICES, **GATEWAY},
         {**GATEWAY, "translation": "none"},
+        {**TRANSLATED, "helpers": ["sip", "h323"]},
+        {**TRANSLATED, "translation": "masquerade"},
         {"relays": [{"name": "acme", "prefixes": TENANT, "destinations": ["2001:db8:2::/64"]}]},
         {"management_prefixes": ["::/0", "0.0.0.0/0", "fd7b:4c1e:90a2::a/128", "198.51.100.0/24", "198.51.100.0/28"]},
         {"overlay_sources": []},
@@ -224,3 +235,47 @@ def test_nft_takes_it_and_shows_it_again_the_same(
         shown.append(namespace.must("nft", "--stateless", "list", "table", "inet", "bocage"))
     assert shown[0] == shown[1]
     assert namespace.must("nft", "list", "tables") == "table inet bocage\n"
+
+
+def test_a_declared_translation_maps_address_by_address_for_the_tenant_alone() -> None:
+    assert rules("prerouting", **TRANSLATED) == [
+        "type nat hook prerouting priority dstnat; policy accept;",
+        'iifname "bocage0" ip saddr { 198.19.1.0/24 } dnat ip prefix to ip daddr map { 198.19.101.0/24 : 198.18.1.0/24 }',
+        'iifname "bocage0" ip6 saddr { fd7b:4c1e:90a2:1::/64 } dnat ip6 prefix to ip6 daddr map '
+        "{ 2001:db8:102::/64 : 2001:db8:2::/64 }",
+    ]
+    # what is forwarded has the LAN's own address by then
+    assert not [rule for rule in rules("forward", **TRANSLATED) if "198.19.101" in rule]
+    assert "prerouting" not in chains(rendered(**GATEWAY))
+
+
+def test_helpers_follow_what_goes_into_the_lan() -> None:
+    text = rendered(**TRANSLATED, helpers=["sip", "h323", "sip"])
+    assert text.count('\tct helper sip-udp { type "sip" protocol udp; }') == 1
+    assert [rule for rule in chains(text)["forward"] if "ct helper" in rule] == [
+        'iifname "bocage0" oifname "lan0" udp dport 1719 ct helper set "h323-udp"',
+        'iifname "bocage0" oifname "lan0" tcp dport 1720 ct helper set "h323-tcp"',
+        'iifname "bocage0" oifname "lan0" udp dport 5060 ct helper set "sip-udp"',
+        'iifname "bocage0" oifname "lan0" tcp dport 5060 ct helper set "sip-tcp"',
+    ]
+    assert "ct helper" not in rendered(**TRANSLATED)
+
+
+@pytest.mark.parametrize(
+    ("translation", "sentence"),
+    [
+        (
+            {"198.18.1.0/24": "198.19.101.0/25"},
+            "The firewall cannot translate 198.18.1.0/24 to 198.19.101.0/25: one to one needs the same family and length.",
+        ),
+        (
+            {"198.18.1.0/24": "somewhere"},
+            "The firewall cannot use a prefix of exits.lan_translation: 'somewhere' does not appear to be an IPv4 or "
+            "IPv6 network; correct it in the inventory.",
+        ),
+    ],
+)
+def test_a_translation_that_is_none_is_refused(translation: dict[str, str], sentence: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        rendered(**{**TRANSLATED, "exits": {**TRANSLATED["exits"], "lan_translation": translation}})
+    assert str(refused.value) == sentence
