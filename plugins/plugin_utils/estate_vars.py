@@ -15,7 +15,15 @@ from ansible_collections.bocage.fleet.plugins.module_utils._common.estate import
 from ansible_collections.bocage.fleet.plugins.module_utils._common.estate_schema import MANAGED_GROUP, ROLE_GROUPS
 
 ESTATE_VARIABLES = ("estate_name", "estate_domain", "estate_ula_prefix", "estate_sites")
-HOST_VARIABLES = ("host_site", "host_index", "mesh_endpoint", "mesh_lan_endpoint", "mesh_port", "underlay_mtu")
+HOST_VARIABLES = (
+    "host_site",
+    "host_index",
+    "mesh_endpoint",
+    "mesh_lan_endpoint",
+    "mesh_port",
+    "underlay_mtu",
+    "voice_classes",
+)
 
 
 def placeholder_key(name: str) -> str:

@@ -10,7 +10,7 @@ one host never depends on who else is in the play.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,6 +23,7 @@ from .estate_schema import (
     LIMITS_OF_UNDERLAY_MTU,
     ROLE_GROUPS,
 )
+from .traffic_classes import TrafficClass, read_classes
 
 DEFAULT_PORT = 51820
 
@@ -71,6 +72,7 @@ class Host:
     public_key: str | None
     # what the host's own network carries, where that is declared; else the site's values count
     own_underlay_mtu: int | None = None
+    traffic_classes: tuple[TrafficClass, ...] = ()
 
     @property
     def underlay_mtu(self) -> int:
@@ -159,6 +161,13 @@ def _site(name: str, values: object, ula: ipaddress.IPv6Network) -> Site:
         raise BadInput(f"Site {name} cannot be used: {error}; correct it in estate_sites.") from error
 
 
+def _traffic_classes(name: str, declared: Sequence[Mapping[str, Any]]) -> tuple[TrafficClass, ...]:
+    try:
+        return read_classes(declared)
+    except BadInput as error:
+        raise BadInput(f"Host {name}: voice_classes {error}") from error
+
+
 class _Builder:
     """Makes hosts, each with addresses of its own."""
 
@@ -202,6 +211,7 @@ class _Builder:
             port=port,
             public_key=values.get("public_key") or None,
             own_underlay_mtu=_mtu(values.get("underlay_mtu"), f"Host {name}", "underlay_mtu"),
+            traffic_classes=_traffic_classes(name, values.get("voice_classes") or ()),
         )
 
     def _address4(self, name: str, site: Site, index: int) -> str | None:

@@ -167,6 +167,20 @@ def _nft_ruleset(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]
     ]
 
 
+def _traffic_classes(arguments: Arguments, result: Mapping[str, Any]) -> list[Item]:
+    directory = arguments["directory"]
+    names = ("outer.nft", "marks.nft", "watch.json", "state.json")
+    if arguments["state"] == "absent":
+        return [_file(f"{directory}/{name}", "absent") for name in (*names, "shaping.tc")]
+    shaped = result["shaping"] not in ("off", "none")
+    return [
+        _file(directory, "directory"),
+        *(_file(f"{directory}/{name}") for name in names),
+        _file(f"{directory}/shaping.tc", "file" if shaped else "absent"),
+        _probe("nftables:inet bocage_classes"),
+    ]
+
+
 def _app_install(arguments: Arguments, result: Mapping[str, Any]) -> list[Item]:
     root = f"{arguments['directory']}/{arguments['name']}"
     return [
@@ -223,6 +237,7 @@ _RECORDERS: dict[str, Callable[[Arguments, Mapping[str, Any]], list[Item]]] = {
     "bocage.fleet.mesh_key": _mesh_key,
     "bocage.fleet.mesh_interfaces": _mesh_interfaces,
     "bocage.fleet.nft_ruleset": _nft_ruleset,
+    "bocage.fleet.traffic_classes": _traffic_classes,
     "bocage.fleet.app_install": _app_install,
     "community.crypto.openssl_privatekey": _made_file,
     # a certificate that is looked at and found good is made by no task of that run, and is still needed

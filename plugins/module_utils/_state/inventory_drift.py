@@ -13,7 +13,7 @@ from typing import Any
 from .._common.estate import Estate, overlay_ipv6
 
 # Roles that leave seals; each has its group of hosts that are not as it left them, also when that is empty.
-SEALED_ROLES = ("agent", "firewall", "gateway", "host", "mesh", "names", "registry")
+SEALED_ROLES = ("agent", "firewall", "gateway", "host", "mesh", "names", "registry", "voice")
 _DRIFTED = ("broken", "refused")
 
 
