@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
 from ansible_collections.bocage.fleet.plugins.module_utils._common.exits import Exits
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.access import plan_access
+from ansible_collections.bocage.fleet.plugins.module_utils._mesh.classes import ClassPlanner
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.mtu import with_sizes
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.names import plan_names
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.peers import MeshPlanner
@@ -19,7 +20,7 @@ from ansible_collections.bocage.fleet.plugins.plugin_utils.controller_action imp
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of
 
 # The last one takes a probe for each pair of hosts: only a proof asks for it.
-PARTS = ("mesh", "access", "names", "probes")
+PARTS = ("mesh", "classes", "access", "names", "probes")
 
 
 class ActionModule(ControllerAction):
@@ -29,7 +30,7 @@ class ActionModule(ControllerAction):
         _unused, arguments = self.validate_argument_spec(
             {
                 "hosts": {"type": "list", "elements": "str", "required": True},
-                "parts": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS[:3])},
+                "parts": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS[:4])},
                 "keepalive_seconds": {"type": "int", "default": 25},
                 "pages": {"type": "list", "elements": "dict", "default": []},
                 "outsiders": {"type": "list", "elements": "str", "default": []},
@@ -41,9 +42,11 @@ class ActionModule(ControllerAction):
             estate = estate_of(task_vars, assume_enrolled=arguments["assume_enrolled"])
             exits = Exits(estate)
             planner = MeshPlanner(estate, arguments["keepalive_seconds"])
+            classes = ClassPlanner(estate, lambda name: with_sizes(estate, name, planner.host(name)))
             makers: dict[str, Callable[[str], Any]] = {
-                "mesh": lambda name: with_sizes(estate, name, planner.host(name)),
-                "access": lambda name: plan_access(estate, name, exits),
+                "mesh": classes.mesh,
+                "classes": classes.host,
+                "access": lambda name: classes.with_ports(name, plan_access(estate, name, exits)),
                 "names": lambda name: plan_names(estate, name),
                 "probes": lambda name: [probe.to_dict() for probe in plan_probes(estate, name, arguments["pages"])],
             }

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from .._common.errors import BocageError
 from .._common.estate import Estate, Host
+from .._common.links import main_interface, main_port
 from .._common.traffic_classes import TrafficClass
 
 # Above the two ports of a main interface, two for each class: one an epoch.
@@ -57,28 +58,61 @@ def class_port(port: int, main_port: int, number: int) -> int:
 
 
 class ClassPlanner:
-    """Adds the interfaces of classes to what the mesh planner made of a host."""
+    """Adds the interfaces of classes to what the mesh planner makes of a host."""
 
-    def __init__(self, estate: Estate) -> None:
+    def __init__(self, estate: Estate, plan_mesh: Callable[[str], dict[str, Any]]) -> None:
         self._estate = estate
+        self._plan_mesh = plan_mesh
+        self._meshes: dict[str, dict[str, Any]] = {}
+        self._links: dict[str, list[dict[str, Any]]] = {}
         self._identities = {
             host.name: frozenset(one.identity for one in host.traffic_classes if one.number)
             for host in estate.hosts.values()
         }
 
-    def links(self, host_name: str, mesh: Mapping[str, Any], main: str = "bocage0") -> list[dict[str, Any]]:
-        """The interfaces of all classes of a host, in the form of the links of a mesh plan, with ``class`` and
-        ``follows`` beside. ``main`` is the name of the main interface."""
-        host = self._estate.hosts[host_name]
-        found = list(self._links(host, mesh, main))
-        names = [one["name"] for one in found]
-        if len(set(names)) < len(names):
-            raise BocageError(f"Two interfaces of classes of host {host_name} would have one name; rename a gateway.")
-        return found
+    def mesh(self, host_name: str) -> dict[str, Any]:
+        """The mesh plan of a host with the interfaces of its classes among the links."""
+        links = [
+            {key: value for key, value in one.items() if key not in ("class", "follows")}
+            for one in self.links(host_name)
+        ]
+        mesh = self._meshes[host_name]
+        return {**mesh, "links": [*(mesh.get("links") or ()), *links]} if links else mesh
 
-    def _links(self, host: Host, mesh: Mapping[str, Any], main: str) -> Iterator[dict[str, Any]]:
-        epoch = int(main[-1]) % 2 if main[-1].isdigit() else 0
-        bases = [{"name": main, "listen_port": host.port + epoch, "peers": mesh["peers"]}, *(mesh.get("links") or ())]
+    def host(self, host_name: str) -> dict[str, Any]:
+        """What the host itself needs to know of its classes: these, and their interfaces with a mark for each."""
+        follows: list[str] = []
+        interfaces: list[dict[str, Any]] = []
+        for link in self.links(host_name):
+            if link["follows"] not in follows:
+                follows.append(link["follows"])
+            mark = _MARKS + (link["class"] << 8) + follows.index(link["follows"])
+            interfaces.append({key: link[key] for key in ("name", "follows", "class")})
+            interfaces[-1].update(port=link["listen_port"], mark=mark)
+        classes = self._estate.hosts[host_name].traffic_classes
+        return {"classes": [one.to_dict() for one in classes], "interfaces": interfaces}
+
+    def with_ports(self, host_name: str, access: dict[str, Any]) -> dict[str, Any]:
+        """An access plan with the ports of classes among those of the overlay, for both epochs of keys."""
+        ports = {port for one in self.links(host_name) for port in _both_epochs(one["listen_port"])}
+        return {**access, "mesh_ports": sorted({*access["mesh_ports"], *ports})} if ports else access
+
+    def links(self, host_name: str) -> list[dict[str, Any]]:
+        """The interfaces of all classes of a host, as the links of a mesh plan with ``class`` and ``follows`` beside."""
+        if host_name not in self._links:
+            mesh = self._meshes[host_name] = self._plan_mesh(host_name)
+            found = list(self._made(self._estate.hosts[host_name], mesh))
+            names = [one["name"] for one in found]
+            if len(set(names)) < len(names):
+                raise BocageError(
+                    f"Two interfaces of classes of host {host_name} would have one name; give a gateway another host_index."
+                )
+            self._links[host_name] = found
+        return self._links[host_name]
+
+    def _made(self, host: Host, mesh: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        main = {**mesh, "name": main_interface(), "listen_port": main_port(host.port)}
+        bases = [main, *(mesh.get("links") or ())]
         for one in host.traffic_classes:
             for base in bases if one.number else ():
                 peers = list(self._peers(host, base["peers"], one))
@@ -90,6 +124,7 @@ class ClassPlanner:
                         "addresses": [],
                         "routes": [],
                         "peers": peers,
+                        **{key: base[key] for key in ("mtu",) if key in base},
                         "class": one.number,
                         "follows": base["name"],
                     }
@@ -111,24 +146,6 @@ def _siblings(host: Host, other: Host) -> bool:
     return host.is_gateway and other.is_gateway and host.site.name == other.site.name
 
 
-def plan_classes(host: Host, links: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the host itself needs to know: its classes, their interfaces with marks, and their ports outside.
-
-    ``links`` are those of ClassPlanner. ``local_ports`` tell packets of a class apart as they leave.
-    """
-    follows: list[str] = []
-    interfaces: list[dict[str, Any]] = []
-    for link in links:
-        if link["follows"] not in follows:
-            follows.append(link["follows"])
-        mark = _MARKS + (link["class"] << 8) + follows.index(link["follows"])
-        interfaces.append(
-            {
-                "name": link["name"],
-                "follows": link["follows"],
-                "class": link["class"],
-                "port": link["listen_port"],
-                "mark": mark,
-            }
-        )
-    return {"classes": [one.to_dict() for one in host.traffic_classes], "interfaces": interfaces}
+def _both_epochs(port: int) -> tuple[int, int]:
+    """Ports of interfaces begin with that of epoch 0."""
+    return port, port + 1

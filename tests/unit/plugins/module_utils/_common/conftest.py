@@ -17,6 +17,17 @@ ROLE_OPTIONS = {
     "mesh_backend": {"type": "str", "choices": ["auto", "kernel", "userspace"], "default": "auto"},
     "firewall_management_prefixes": {"type": "list", "elements": "str", "required": True},
     "gateway_lan_interface": {"type": "str", "required": True},
+    "voice_uplink_kbit": {"type": "int", "default": 0},
+    "voice_classes": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "percent": {"type": "int", "required": True},
+            "dscp": {"type": "list", "elements": "str"},
+            "ports": {"type": "list", "elements": "str"},
+        },
+    },
 }
 ESTATE = {
     "estate_name": "demo",
