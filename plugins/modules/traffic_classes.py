@@ -86,6 +86,28 @@ options:
         description: Mark of its packets, and number of its table of routes.
         type: int
         required: true
+      peers:
+        description: Its peers, which are listened for. None is called that calls by itself.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          public_key:
+            description: Public key in base64.
+            type: str
+            required: true
+          address:
+            description: The peer's own overlay address.
+            type: str
+            required: true
+          calls:
+            description: Whether only the peer can begin.
+            type: bool
+            required: true
+  source:
+    description: The overlay address with which this host asks its peers whether they hear it.
+    type: str
+    default: ""
   uplink_interface:
     description: The interface to shape; that of the default route where this is empty.
     type: str
@@ -107,7 +129,16 @@ EXAMPLES = r"""
       - {name: voice, percent: 30, dscp: [ef]}
       - {name: bulk, percent: 70}
     interfaces:
-      - {name: bocage0v1, follows: bocage0, class: 1, port: 51826, mark: 185336064}
+      - name: bocage0v1
+        follows: bocage0
+        class: 1
+        port: 51826
+        mark: 185336064
+        peers:
+          - public_key: xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=
+            address: fd7b:4c1e:90a2::1
+            calls: false
+    source: fd7b:4c1e:90a2:2::1
     uplink_kbit: 20000
 """
 
@@ -153,8 +184,19 @@ ARGUMENTS = {
             "class": {"type": "int", "required": True},
             "port": {"type": "int", "required": True},
             "mark": {"type": "int", "required": True},
+            "peers": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "public_key": {"type": "str", "required": True},
+                    "address": {"type": "str", "required": True},
+                    "calls": {"type": "bool", "required": True},
+                },
+            },
         },
     },
+    "source": {"type": "str", "default": ""},
     "uplink_interface": {"type": "str", "default": ""},
     "uplink_kbit": {"type": "int", "default": 0},
     "directory": {"type": "path", "default": "/etc/bocage/traffic"},

@@ -27,8 +27,6 @@ _FIRST_PORT, _PORTS_OF_A_CLASS = 4, 2
 # Ports of links are spread over this many above the main one; each class has as many of its own.
 _SPAN_OF_LINKS = 8300
 _LOWEST_PORT, _HIGHEST_PORT = 1024, 65535
-# Both ends hear one another this often, so that a class whose path is broken is left before a call is lost.
-KEEPALIVE_SECONDS = 10
 # Marks of packets; tables of routes have the same numbers. Eight bits each for the class and the interface.
 _MARKS = 0x0B0C0000
 _LONGEST_NAME = 15
@@ -88,9 +86,20 @@ class ClassPlanner:
                 follows.append(link["follows"])
             mark = _MARKS + (link["class"] << 8) + follows.index(link["follows"])
             interfaces.append({key: link[key] for key in ("name", "follows", "class")})
-            interfaces[-1].update(port=link["listen_port"], mark=mark)
-        classes = self._estate.hosts[host_name].traffic_classes
-        return {"classes": [one.to_dict() for one in classes], "interfaces": interfaces}
+            interfaces[-1].update(
+                port=link["listen_port"], mark=mark, peers=[self._heard(peer) for peer in link["peers"]]
+            )
+        host = self._estate.hosts[host_name]
+        return {
+            "classes": [one.to_dict() for one in host.traffic_classes],
+            "interfaces": interfaces,
+            "source": host.address6,
+        }
+
+    def _heard(self, peer: Mapping[str, Any]) -> dict[str, Any]:
+        """How a host finds out whether it hears a peer: who cannot be called calls by itself."""
+        address = self._estate.hosts[peer["name"]].address6
+        return {"public_key": peer["public_key"], "address": address, "calls": peer["endpoint"] is None}
 
     def with_ports(self, host_name: str, access: dict[str, Any]) -> dict[str, Any]:
         """An access plan with the ports of classes among those of the overlay, for both epochs of keys."""
@@ -138,7 +147,7 @@ class ClassPlanner:
             if endpoint is not None:
                 address, _colon, port = endpoint.rpartition(":")
                 endpoint = f"{address}:{class_port(int(port), other.port, one.number)}"
-            yield {**peer, "endpoint": endpoint, "keepalive_seconds": KEEPALIVE_SECONDS}
+            yield {**peer, "endpoint": endpoint}
 
 
 def _siblings(host: Host, other: Host) -> bool:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,7 @@ def ensure_present(parameters: Mapping[str, Any], run: Run, check_mode: bool) ->
     shaped = kind not in ("off", "none")
     if shaped:
         device = find_uplink(run, settings.uplink_interface)
-        settings = Settings(settings.classes, settings.interfaces, device, settings.uplink_kbit)
+        settings = replace(settings, uplink_interface=device)
     before = _state(folder / "state.json")
     shaping = _Shaping(run, settings, kind, before)
     shaping.check_owner()

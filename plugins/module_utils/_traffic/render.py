@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._common.traffic_classes import Ports, TrafficClass, read_classes
+from .._common.traffic_classes import DSCP, Ports, TrafficClass, read_classes
 
 # What the outer packets of a class get; the same after each boot, so that a seal may hold it.
 OUTER_TABLE = "bocage_classes"
@@ -38,6 +38,7 @@ class ClassInterface:
     number: int
     port: int
     mark: int
+    peers: tuple[Mapping[str, Any], ...] = ()
 
     def set_name(self, version: int) -> str:
         return f"c{self.mark & 0xFFFF:x}_v{version}"
@@ -49,6 +50,7 @@ class Settings:
 
     classes: tuple[TrafficClass, ...]
     interfaces: tuple[ClassInterface, ...]
+    source: str
     uplink_interface: str
     uplink_kbit: int
 
@@ -61,9 +63,12 @@ def settings_from(parameters: Mapping[str, Any]) -> Settings:
     return Settings(
         classes=read_classes(parameters["classes"]),
         interfaces=tuple(
-            ClassInterface(one["name"], one["follows"], int(one["class"]), int(one["port"]), int(one["mark"]))
+            ClassInterface(
+                one["name"], one["follows"], int(one["class"]), int(one["port"]), int(one["mark"]), tuple(one["peers"])
+            )
             for one in parameters["interfaces"]
         ),
+        source=parameters.get("source") or "",
         uplink_interface=parameters.get("uplink_interface") or "",
         uplink_kbit=int(parameters["uplink_kbit"]),
     )
@@ -189,11 +194,15 @@ def render_shaping(settings: Settings, kind: str) -> str:
 
 def render_watch(settings: Settings, folder: str, shaped: bool) -> str:
     """What the watcher reads."""
+    dscp = {one.number: DSCP[one.dscp[0]] for one in settings.classes if one.dscp}
     document = {
+        "source": settings.source,
         "interfaces": [
             {
                 "name": one.name,
                 "mark": one.mark,
+                "dscp": dscp.get(one.number, 0),
+                "peers": [{key: peer[key] for key in ("public_key", "address", "calls")} for peer in one.peers],
                 "sets": {str(version): one.set_name(version) for version in (4, 6)},
             }
             for one in settings.interfaces

@@ -7,14 +7,21 @@ A packet takes the interface of its class only towards a peer that was heard the
 peers are leased to sets of nftables and run out by themselves. So where a class has no path, where the far end has
 none, or where this program is gone, everything takes the ordinary interface.
 
+A peer that was silent for some seconds is sent an ICMP echo there. Keepalives of WireGuard would not do: each end
+puts off its own while it receives the other's. (The answer may come by another interface; then WireGuard answers
+data with a keepalive after 10 seconds.)
+
     python3 class_watch.py watch.json
 """
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import json
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -22,11 +29,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-# Peers keep every path of a class open with a packet each 10 seconds, both ends of it.
-SILENCE_SECONDS = 25
+# After how much silence a peer is asked, with more patience where the peer asks by itself; and after how much it is
+# not there, which is longer where answers carry no DSCP that leads them into the class.
+ASK_SECONDS, ASK_CALLER_SECONDS = 4.0, 8.0
+SILENCE_SECONDS, SILENCE_WITHOUT_DSCP_SECONDS = 13.0, 27.0
 TICK_SECONDS = 2
-LEASE_SECONDS = 30
-RENEW_SECONDS = 10
+LEASE_SECONDS = 20
+RENEW_SECONDS = 6
 HEAL_SECONDS = 15
 RULE_PRIORITY = 5190
 MARK_RANGE = (0x0B0C0000, 0x0B0CFFFF)
@@ -34,6 +43,8 @@ MARK_RANGE = (0x0B0C0000, 0x0B0CFFFF)
 # (exit status, standard output, standard error) of a command with this input
 Run = Callable[[Sequence[str], str], tuple[int, str, str]]
 Range = tuple[int, int]
+# Sends an echo to an address from another one, with a mark and a DSCP.
+Ask = Callable[[str, str, int, int], None]
 
 
 def run_command(command: Sequence[str], given: str = "") -> tuple[int, str, str]:
@@ -43,6 +54,22 @@ def run_command(command: Sequence[str], given: str = "") -> tuple[int, str, str]
 
 def log(text: str) -> None:
     print(text, flush=True)
+
+
+def ask(address: str, source: str, mark: int, dscp: int) -> None:
+    """An ICMPv6 echo request (RFC 4443, section 4.1), whose answer nobody waits for: WireGuard counts it."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sender:
+            sender.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
+            sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
+            sender.setblocking(False)
+            sender.bind((source, 0))
+            # the kernel writes the checksum
+            sender.sendto(struct.pack("!BBHHH", 128, 0, 0, 0xB0CA, 0), (address, 0))
+    except OSError as error:
+        # an interface that is down or has no session yet; the peer stays unheard, and is asked again
+        if error.errno not in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENOKEY, errno.EDESTADDRREQ, errno.EAGAIN):
+            log(f"{address} cannot be asked: {error.strerror}.")
 
 
 def live_ranges(networks: Iterable[tuple[int, int, bool]]) -> list[Range]:
@@ -81,36 +108,49 @@ def live_ranges(networks: Iterable[tuple[int, int, bool]]) -> list[Range]:
 class Hearing:
     """Which peers were heard lately, by what WireGuard counted of them."""
 
-    def __init__(self, run: Run, now: Callable[[], float]) -> None:
+    def __init__(self, run: Run, now: Callable[[], float], ask_peer: Ask, source: str) -> None:
         self._run = run
         self._now = now
-        # by interface and peer: received bytes, and when they last changed
-        self._seen: dict[tuple[str, str], tuple[int, float]] = {}
+        self._ask = ask_peer
+        self._source = source
+        # by interface and peer: received bytes, when they last changed, and when the peer was last asked
+        self._seen: dict[tuple[str, str], tuple[int, float, float]] = {}
 
-    def listen(self, interface: str) -> tuple[int, dict[int, list[Range]]]:
+    def listen(self, interface: dict[str, Any]) -> tuple[int, dict[int, list[Range]]]:
         """How many peers of an interface were heard, and the addresses behind them by version of IP."""
-        shown = {what: self._shown(interface, what) for what in ("latest-handshakes", "transfer", "allowed-ips")}
+        name = interface["name"]
+        shown = {what: self._shown(name, what) for what in ("latest-handshakes", "transfer", "allowed-ips")}
+        peers = {peer["public_key"]: peer for peer in interface["peers"]}
+        patience = SILENCE_SECONDS if interface["dscp"] else SILENCE_WITHOUT_DSCP_SECONDS
         networks: dict[int, list[tuple[int, int, bool]]] = {4: [], 6: []}
         heard = 0
         for key, prefixes in shown["allowed-ips"].items():
-            alive = self._heard(interface, key, shown)
+            silence = self._silence(interface, peers.get(key), key, shown["transfer"])
+            shaken = int((shown["latest-handshakes"].get(key) or ["0"])[0]) > 0
+            alive = shaken and silence <= patience
             heard += alive
             for prefix in prefixes:
                 if prefix != "(none)":
                     network = ipaddress.ip_network(prefix)
-                    networks[network.version].append(
-                        (int(network.network_address), int(network.broadcast_address), alive)
-                    )
+                    ends = (int(network.network_address), int(network.broadcast_address))
+                    networks[network.version].append((*ends, alive))
         return heard, {version: live_ranges(found) for version, found in networks.items()}
 
-    def _heard(self, interface: str, key: str, shown: dict[str, dict[str, list[str]]]) -> bool:
-        received = int((shown["transfer"].get(key) or ["0"])[0])
-        shaken = int((shown["latest-handshakes"].get(key) or ["0"])[0]) > 0
-        before = self._seen.get((interface, key))
-        # a peer that was never seen receiving may have been silent for long
-        changed = self._now() if before is not None and before[0] != received else (before or (0, float("-inf")))[1]
-        self._seen[interface, key] = (received, changed)
-        return shaken and self._now() - changed <= SILENCE_SECONDS
+    def _silence(
+        self, interface: dict[str, Any], peer: dict[str, Any] | None, key: str, transfer: dict[str, list[str]]
+    ) -> float:
+        """For how long nothing came of a peer; one that was not seen receiving yet may have been silent for ever."""
+        now, slot = self._now(), (interface["name"], key)
+        received = int((transfer.get(key) or ["0"])[0])
+        before, changed, asked = self._seen.get(slot, (received, float("-inf"), float("-inf")))
+        if received != before:
+            changed = now
+        wait = ASK_CALLER_SECONDS if peer is not None and peer["calls"] else ASK_SECONDS
+        if peer is not None and now - max(changed, asked) >= wait:
+            self._ask(peer["address"], self._source, int(interface["mark"]), int(interface["dscp"]))
+            asked = now
+        self._seen[slot] = (received, changed, asked)
+        return now - changed
 
     def _shown(self, interface: str, what: str) -> dict[str, list[str]]:
         # an interface that is not there yet has no peers
@@ -137,11 +177,17 @@ def lease_commands(table: str, sets: dict[str, tuple[int, list[Range]]]) -> str:
 class Watcher:
     """One round after the other; each makes true what is not."""
 
-    def __init__(self, settings: dict[str, Any], run: Run = run_command, now: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        run: Run = run_command,
+        now: Callable[[], float] = time.monotonic,
+        ask_peer: Ask = ask,
+    ) -> None:
         self._settings = settings
         self._run = run
         self._now = now
-        self._hearing = Hearing(run, now)
+        self._hearing = Hearing(run, now, ask_peer, settings["source"])
         self._leased: dict[str, tuple[int, list[Range]]] = {}
         self._leased_at = float("-inf")
         self._healed_at = float("-inf")
@@ -173,7 +219,7 @@ class Watcher:
     def _lease(self) -> None:
         sets: dict[str, tuple[int, list[Range]]] = {}
         for interface in self._settings["interfaces"]:
-            heard, found = self._hearing.listen(interface["name"])
+            heard, found = self._hearing.listen(interface)
             self._tell(interface["name"], f"{interface['name']} carries its class to {heard} peers.")
             for version, name in interface["sets"].items():
                 sets[name] = (int(version), found[int(version)])
