@@ -1,0 +1,170 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Echo requests of a given size that nobody may cut up, to many addresses at once (RFC 792, RFC 4443, section 4.1).
+
+Needs the right to open raw sockets.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Literal, Self
+
+# How a packet fared. What is refused did not leave this host; what is lost got no answer.
+Fate = Literal["passed", "refused", "lost"]
+# linux/in.h, linux/in6.h, linux/icmp.h and linux/icmpv6.h, as far as Python does not name them.
+IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_DO, PMTUDISC_PROBE = 10, 23, 2, 3
+IPV6_DONTFRAG = 62
+_SOL_RAW, _ICMP_FILTER, _ICMPV6_FILTER = 255, 1, 1
+_ECHO: Mapping[int, tuple[int, int]] = {4: (8, 0), 6: (128, 129)}
+HEADER_BYTES: Mapping[int, int] = {4: 20, 6: 40}
+SMALL = 128
+
+
+def version_of(address: str) -> int:
+    return 6 if ":" in address else 4
+
+
+def checksum(data: bytes) -> int:
+    """The Internet checksum (RFC 1071)."""
+    if len(data) % 2:
+        data += b"\0"
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def icmp_socket(version: int, kept: int) -> socket.socket:
+    """A raw socket that receives this type of message alone."""
+    if version == 4:
+        made = socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_ICMP)
+        made.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", ~(1 << kept) & 0xFFFFFFFF))
+    else:
+        made = socket.socket(socket.AF_INET6, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_ICMPV6)
+        blocked = [0xFFFFFFFF] * 8
+        blocked[kept >> 5] &= ~(1 << (kept & 31))
+        made.setsockopt(socket.IPPROTO_ICMPV6, _ICMPV6_FILTER, struct.pack("=8I", *blocked))
+    return made
+
+
+def message(packet: bytes, version: int) -> bytes:
+    """The ICMP message of what a raw socket gave: that of IPv4 gives the header of the packet, too."""
+    return packet[(packet[0] & 15) * 4 :] if version == 4 and packet else packet
+
+
+class Echo:
+    """Sends and waits in rounds; a round takes as long as its slowest answer, and `timeout` where one is missing."""
+
+    def __init__(self, timeout: float = 1.0) -> None:
+        self._timeout = timeout
+        self._sockets: dict[int, socket.socket] = {}
+        self._identifier = int.from_bytes(os.urandom(2), "big")
+        self._sequence = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        for made in self._sockets.values():
+            made.close()
+
+    def round(self, sizes: Mapping[str, int], attempts: int = 2) -> dict[str, Fate]:
+        """How one packet of the given size fared to each address."""
+        fates: dict[str, Fate] = dict.fromkeys(sizes, "lost")
+        for _attempt in range(attempts):
+            waiting: dict[tuple[int, int], str] = {}
+            for count, address in enumerate(address for address in sizes if fates[address] == "lost"):
+                if count % 32 == 31:
+                    # a burst would be lost in the queues of the host itself
+                    self._receive(waiting, fates, 0.005)
+                self._sequence = self._sequence + 1 & 0xFFFF
+                if self._send(address, sizes[address]):
+                    waiting[version_of(address), self._sequence] = address
+                else:
+                    fates[address] = "refused"
+            self._receive(waiting, fates, self._timeout)
+            if "lost" not in fates.values():
+                break
+        return fates
+
+    def _socket(self, version: int) -> socket.socket:
+        made = self._sockets.get(version)
+        if made is None:
+            made = self._sockets[version] = icmp_socket(version, _ECHO[version][1])
+            if version == 4:
+                made.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_DO)
+            else:
+                made.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_DO)
+                made.setsockopt(socket.IPPROTO_IPV6, IPV6_DONTFRAG, 1)
+        return made
+
+    def _send(self, address: str, size: int) -> bool:
+        """Whether it left this host, which refuses what is larger than its own interface or route."""
+        version = version_of(address)
+        filler = bytes(size - HEADER_BYTES[version] - 8)
+        head = struct.pack("!BBHHH", _ECHO[version][0], 0, 0, self._identifier, self._sequence)
+        if version == 4:
+            head = head[:2] + checksum(head + filler).to_bytes(2, "big") + head[4:]
+        try:
+            self._socket(version).sendto(head + filler, (address, 0))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return True
+
+    def _receive(self, waiting: dict[tuple[int, int], str], fates: dict[str, Fate], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while waiting and (left := deadline - time.monotonic()) > 0:
+            ready, _writable, _failed = select.select(list(self._sockets.values()), [], [], left)
+            for one in ready:
+                version = 4 if one.family == socket.AF_INET else 6
+                answer = message(one.recv(65535), version)
+                if len(answer) < 8 or answer[0] != _ECHO[version][1]:
+                    continue
+                identifier, sequence = struct.unpack("!HH", answer[4:8])
+                address = waiting.pop((version, sequence), None) if identifier == self._identifier else None
+                if address is not None:
+                    fates[address] = "passed"
+
+
+def largest_passing(
+    echo: Echo, sizes: Mapping[str, int], deadline_seconds: float = 20.0
+) -> dict[str, tuple[int | None, bool]]:
+    """For each address the largest packet up to the given size that passes whole, and whether one byte more does.
+
+    None where not even a small one is answered. Addresses are searched at once, by halves; at the deadline the
+    largest that passed until then counts.
+    """
+    ends = time.monotonic() + deadline_seconds
+    alive = [
+        address for address, fate in echo.round(dict.fromkeys(sizes, SMALL), attempts=3).items() if fate == "passed"
+    ]
+    fates = echo.round({address: sizes[address] for address in alive})
+    passed = {address: sizes[address] for address in alive if fates[address] == "passed"}
+    found = {**passed, **_searched(echo, {a: (SMALL, sizes[a]) for a in alive if a not in passed}, ends)}
+    # only where all is well is one more of interest; a packet that passes is answered soon
+    more = echo.round({address: sizes[address] + 1 for address in passed}, attempts=1)
+    return {address: (found.get(address), more.get(address) == "passed") for address in sizes}
+
+
+def _searched(echo: Echo, bounds: dict[str, tuple[int, int]], ends: float) -> dict[str, int]:
+    """The largest size that passes, between one that does and one that does not."""
+    while time.monotonic() < ends:
+        middles = {address: (low + high) // 2 for address, (low, high) in bounds.items() if high - low > 1}
+        if not middles:
+            break
+        for address, fate in echo.round(middles).items():
+            low, high = bounds[address]
+            bounds[address] = (middles[address], high) if fate == "passed" else (low, middles[address])
+    return {address: low for address, (low, _high) in bounds.items()}
