@@ -19,7 +19,7 @@ from .collect_gateway import collect_gateway
 from .collect_load import collect_load
 from .collect_mesh import collect_mesh
 from .collect_system import boot_id, collect_system
-from .commands import run
+from .commands import run, sentence
 from .identity import read_enrolment, read_private_key
 from .settings import Settings
 from .spool import Spool
@@ -32,12 +32,26 @@ def collect(settings: Settings, enrolment: Enrolment) -> dict[str, Any]:
     sections: dict[str, Any] = {"system": collect_system()}
     if settings.mesh_interface is not None:
         sections["mesh"] = collect_mesh(run, settings.mesh_interface, settings.mesh_directory, enrolment.mesh_key)
+        sections["mesh"]["paths"] = collect_sizes(settings, sections["mesh"]["drift"])
     if settings.lan_interface is not None:
         sections["gateway"] = collect_gateway(
             run, settings.lan_interface, settings.mesh_interface, settings.nftables_directory
         ) | collect_load(run)
     sections["seals"] = collect_seals(settings)
     return sections
+
+
+def collect_sizes(settings: Settings, problems: list[str]) -> list[Any]:
+    """What `mesh` says of the sizes of packets; a measurement that fails is said with what else is wrong."""
+    if not (settings.mesh_directory / "paths.json").exists():
+        return []
+    from .collect_mtu import collect_mtu
+
+    try:
+        return collect_mtu(run, settings.mesh_directory, settings.state_directory)
+    except (BocageError, OSError, ValueError, KeyError) as error:
+        problems.append(sentence(f"The paths of this host could not be measured: {error}"))
+        return []
 
 
 def collect_seals(settings: Settings) -> dict[str, Any]:
@@ -80,7 +94,7 @@ def spool_report(settings: Settings, spool: Spool, log: Log) -> Report:
 def sign_fitting(report: Report, private_key_pem: bytes) -> tuple[Report, bytes]:
     """Sign; where the peers of a large hub would not fit, fewer are listed and all are still counted.
 
-    Then all findings on a seal but the first go.
+    Then paths go that carry what is planned, and all findings on a seal but the first.
     """
     while True:
         payload = report.to_payload()
@@ -100,6 +114,8 @@ def _shorter(sections: Mapping[str, Any]) -> dict[str, Any] | None:
     mesh = sections.get("mesh")
     if mesh and mesh["peers"]:
         return {**sections, "mesh": {**mesh, "peers": mesh["peers"][: len(mesh["peers"]) * 3 // 4]}}
+    if mesh and mesh.get("paths"):
+        return {**sections, "mesh": {**mesh, "paths": mesh["paths"][: len(mesh["paths"]) // 2]}}
     seals = sections.get("seals") or {}
     if any(len(seal["findings"]) > 1 for seal in seals.values()):
         fewer = {role: {**seal, "findings": seal["findings"][:1]} for role, seal in seals.items()}

@@ -25,7 +25,8 @@ description:
   - In C(drift_config) are hosts that report a seal which is broken or must not be believed, and in C(drift_<role>)
     (C(drift_host), C(drift_mesh), C(drift_names), C(drift_firewall), C(drift_gateway), C(drift_registry),
     C(drift_agent), and those of your own roles) those where it is the seal of this role. In C(drift_mesh) are also
-    hosts whose mesh is not as enrolled and configured. All groups exist also when they are empty, except those of
+    hosts whose mesh is not as enrolled and configured, and in C(drift_mtu) those that measured a path on which smaller
+    packets than planned pass in one piece. All groups exist also when they are empty, except those of
     your own roles.
   - In C(gateway_undersized) are gateways that lack, by their report, something that their share of the C(connections)
     of their site needs, with one gateway of the site away; in C(gateway_headroom_low) those with less room left than
@@ -185,6 +186,7 @@ try:
     from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_states import STATES
     from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_loader import (
         ANY_SEAL,
+        PATHS,
         DesiredAddresses,
         HostState,
         load,
@@ -304,7 +306,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
 def _set_groups(inventory: InventoryData, hosts: dict[str, Host], states: dict[str, HostState]) -> None:
     """Variables and groups, set on the objects themselves: what hosts reported carries no trust as a template."""
     groups = {state: inventory.groups[inventory.add_group(f"state_{state}")] for state in STATES}
-    drift = {name: _drift_group(inventory, name) for name in (ANY_SEAL, *SEALED_ROLES)}
+    drift = {name: _drift_group(inventory, name) for name in (ANY_SEAL, PATHS, *SEALED_ROLES)}
     for name, state in states.items():
         host = hosts[name]
         host.vars["reported"] = state.reported

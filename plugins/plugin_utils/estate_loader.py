@@ -17,7 +17,11 @@ from ansible_collections.bocage.fleet.plugins.module_utils._state import trust a
 from ansible_collections.bocage.fleet.plugins.module_utils._state.acceptance import LastSeen
 from ansible_collections.bocage.fleet.plugins.module_utils._state.enrolment import MAX_ENROLMENT_BYTES, Enrolment
 from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_documents import Documents
-from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_drift import mesh_drift, seal_drift
+from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_drift import (
+    mesh_drift,
+    mtu_drift,
+    seal_drift,
+)
 from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_enrolments import (
     NOBODY,
     Identity,
@@ -41,6 +45,8 @@ DesiredAddresses = Callable[[str], frozenset[str] | None]
 MOST_NAMES = 10
 NO_DRIFT: frozenset[str] = frozenset()
 ONLY_MESH = frozenset({"mesh"})
+# of paths that carry less than planned
+PATHS = "mtu"
 # The group of hosts with a seal that is broken or refused, whatever its role.
 ANY_SEAL = "config"
 
@@ -249,6 +255,9 @@ def _host_state(
             drift["mesh"] = mesh_drift(mesh, current.mesh_key, None if desired is None else desired(name))
         if drift["mesh"]:
             groups = ONLY_MESH
+        if mesh is not None and mesh.get("paths") and (sizes := mtu_drift(mesh)):
+            drift["mtu"] = sizes
+            groups |= {PATHS}
         # apart from the others, and not twice in every listing of the inventory
         seals = sections.pop("seals", None) or {}
         broken = seal_drift(seals) if seals else None

@@ -11,6 +11,7 @@ from typing import Any
 TITLES = {
     "overlay": "hosts reach each other over the overlay, and no others",
     "names": "names of the estate resolve",
+    "mtu": "each path carries the planned size in one piece, and not a byte more",
     "pages": "pages open through the gateways",
     "outsiders": "hosts outside the overlay reach none of it",
     "state": "every host's state is fresh",

@@ -56,14 +56,14 @@ def check_range(subject: str, option: str, value: int | None, path: tuple[str, .
         return
     if option == "mesh_mtu":
         low, high = LIMITS_OF_MESH_MTU
-        words = f"a tunnel carries {low} to {high} bytes, since IPv6 needs {low} (RFC 8200)."
+        words = f"a tunnel carries {low} to {high} bytes, since IPv6 needs {low} (RFC 8200); 0 is for the plan."
     else:
         low, high = LIMITS_OF_UNDERLAY_MTU
         words = (
             f"an underlay carries {low} to {high} bytes, "
             f"since the tunnel takes {low - LEAST_MTU} and IPv6 inside needs {LEAST_MTU} (RFC 8200)."
         )
-    if not low <= value <= high:
+    if not low <= value <= high and (option, value) != ("mesh_mtu", 0):
         yield Finding(f"{subject} has {option} {value}; {words}", path)
 
 

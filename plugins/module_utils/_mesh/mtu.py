@@ -129,3 +129,24 @@ def bridge_clamp_rules(mtu: int) -> list[str]:
         f"ether type {name} tcp flags syn / syn,rst tcp option maxseg size > {size} tcp option maxseg size set {size}"
         for name, size in (("ip", largest_segment(mtu, 4)), ("ip6", largest_segment(mtu, 6)))
     ]
+
+
+def finding(path: Mapping[str, Any]) -> str | None:
+    """A sentence where a path carries less than planned; from `peer`, `planned`, `allowed`, `measured` and `underlay`."""
+    peer, planned, measured, underlay = path["peer"], path["planned"], path["measured"], path["underlay"]
+    if measured is None or measured >= planned:
+        return None
+    if path["allowed"] == measured:
+        return (
+            f"The path to {peer} carries {measured} bytes instead of the planned {planned}: "
+            "its interface lets no more pass; apply the mesh."
+        )
+    if underlay is not None and underlay - measured in WIREGUARD_BYTES.values():
+        return (
+            f"The path to {peer} carries {measured} bytes in one piece instead of the planned {planned}: "
+            f"its underlay carries {underlay}; give the narrower end this underlay_mtu, and no mesh_mtu."
+        )
+    return (
+        f"The path to {peer} carries {measured} bytes instead of the planned {planned}: larger packets are lost; "
+        "look for a router on the way that drops them without a word, or set underlay_mtu to what it carries."
+    )

@@ -13,7 +13,7 @@ from typing import Any
 from .._common.commands import Run, must
 from .device import link
 from .echo import Echo, largest_passing
-from .mtu import WIREGUARD_BYTES, inside
+from .mtu import WIREGUARD_BYTES, finding, inside
 from .underlay import End, carried
 
 INTERFACES = "bocage"
@@ -52,27 +52,6 @@ class PathSize:
     @property
     def finding(self) -> str | None:
         return finding(asdict(self))
-
-
-def finding(path: Mapping[str, Any]) -> str | None:
-    """A sentence where a path carries less than planned; from the fields of a `PathSize` that a report has."""
-    peer, planned, measured, underlay = path["peer"], path["planned"], path["measured"], path["underlay"]
-    if measured is None or measured >= planned:
-        return None
-    if path["allowed"] == measured:
-        return (
-            f"The path to {peer} carries {measured} bytes instead of the planned {planned}: "
-            "its interface lets no more pass; apply the mesh."
-        )
-    if underlay is not None and underlay - measured in WIREGUARD_BYTES.values():
-        return (
-            f"The path to {peer} carries {measured} bytes in one piece instead of the planned {planned}: "
-            f"its underlay carries {underlay}; give the narrower end this underlay_mtu, and no mesh_mtu."
-        )
-    return (
-        f"The path to {peer} carries {measured} bytes instead of the planned {planned}: larger packets are lost; "
-        "look for a router on the way that drops them without a word, or set underlay_mtu to what it carries."
-    )
 
 
 def read_tunnels(run: Run) -> dict[str, Tunnel]:

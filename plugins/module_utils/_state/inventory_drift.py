@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._common.estate import Estate, overlay_ipv6
+from .._mesh.mtu import finding
 
 # Roles that leave seals; each has its group of hosts that are not as it left them, also when that is empty.
 SEALED_ROLES = ("agent", "firewall", "gateway", "host", "mesh", "names", "registry", "voice")
@@ -59,6 +60,11 @@ def mesh_drift(mesh: Mapping[str, Any], mesh_key: str, desired: frozenset[str] |
                 for address in sorted(reported - desired)
             ]
     return found
+
+
+def mtu_drift(mesh: Mapping[str, Any]) -> list[str]:
+    """A sentence for each measured path that carries less than planned."""
+    return [sentence for path in mesh.get("paths") or () if (sentence := finding({"underlay": None, **path}))]
 
 
 def seal_drift(seals: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -14,12 +14,14 @@ from typing import Any
 from .._common import fields, timestamps
 
 MAX_PEERS = 200
+MAX_PATHS = 50
 MAX_SEAL_FINDINGS = 5
 SEAL_STATES = ("intact", "broken", "changed", "stale", "missing", "refused")
 _SECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _PREFIX = re.compile(r"[0-9a-f.:]{2,45}/[0-9]{1,3}")
 _ENDPOINT = re.compile(r"(\[[0-9a-f:.]{2,45}(%[A-Za-z0-9_.-]{1,15})?\]|[0-9.]{7,15}):[0-9]{1,5}")
+_PEER = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MAX_COUNT = 2**64 - 1
 
 
@@ -62,6 +64,20 @@ def _check_mesh(section: dict[str, Any], what: str) -> None:
     fields.integer(section, "peer_count", what, len(peers))
     for peer in peers:
         _check_peer(fields.record(peer, f"a peer in {what}"), f"a peer in {what}")
+    # of agents that measure
+    paths = section.get("paths", [])
+    if not isinstance(paths, list) or len(paths) > MAX_PATHS:
+        raise fields.malformed(what, f"needs a list of at most {MAX_PATHS} paths")
+    for path in paths:
+        _check_path(fields.record(path, f"a path in {what}"), f"a path in {what}")
+
+
+def _check_path(path: dict[str, Any], what: str) -> None:
+    fields.text(path, "peer", what, _PEER)
+    for name in ("planned", "allowed", "measured"):
+        fields.integer(path, name, what, 0, 65535)
+    if path.get("underlay") is not None:
+        fields.integer(path, "underlay", what, 0, 65535)
 
 
 def _check_peer(peer: dict[str, Any], what: str) -> None:

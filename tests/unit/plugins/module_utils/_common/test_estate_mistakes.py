@@ -274,7 +274,8 @@ HOST_MISTAKES: list[tuple[str, str, Any, str]] = [
         "tele1",
         "mesh_mtu",
         1279,
-        "Host tele1 has mesh_mtu 1279; a tunnel carries 1280 to 65535 bytes, since IPv6 needs 1280 (RFC 8200).",
+        "Host tele1 has mesh_mtu 1279; a tunnel carries 1280 to 65535 bytes, since IPv6 needs 1280 (RFC 8200); 0 "
+        "is for the plan.",
     ),
     ("gw1", "mesh_port", "many", "Host gw1: mesh_port must be an integer, not 'many'."),
     ("gw1", "mesh_port", None, "Host gw1: mesh_port is empty: give it a value or remove it."),

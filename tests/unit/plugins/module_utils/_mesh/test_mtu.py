@@ -70,7 +70,16 @@ def test_an_interface_carries_what_its_narrowest_path_does() -> None:
     assert sizes(written) == {"hub1": 1420, "gw1": 1440, "gw2": 1420, "desk1": 1440, "tele1": 1440, "other1": 1440}
     written.hosts["tele1"]["underlay_mtu"] = 1400
     # desk1 has no path of its own to tele1 and stays as it was
-    assert sizes(written) == {"hub1": 1340, "gw1": 1340, "gw2": 1320, "desk1": 1440, "tele1": 1320, "other1": 1440}
+    assert sizes(written) == {"hub1": 1340, "gw1": 1340, "gw2": 1320, "desk1": 1440, "tele1": 1340, "other1": 1440}
+
+
+def test_a_link_carries_what_its_one_path_does() -> None:
+    written = demo()
+    written.hosts["tele1"]["underlay_mtu"] = 1400
+    estate = written.estate()
+    planned = mtu.with_sizes(estate, "tele1", MeshPlanner(estate).host("tele1"))
+    assert [(link["peers"][0]["name"], link["mtu"]) for link in planned["links"]] == [("gw1", 1340), ("gw2", 1320)]
+    assert [(one["peer"], one["mtu"]) for one in planned["paths"]] == [("gw1", 1340), ("gw2", 1320), ("hub1", 1340)]
 
 
 def test_an_interface_without_peers_fits_either_version() -> None:
@@ -131,3 +140,41 @@ def test_every_plan_of_an_estate_has_sizes() -> None:
         planned = mtu.with_sizes(estate, name, planner.host(name))
         assert {path["peer"] for path in planned["paths"]} >= {peer["name"] for peer in planned["peers"]}
         assert planned["mtu"] <= 1440
+
+
+def path(**changes: int | None) -> dict[str, object]:
+    return {"peer": "hub1", "planned": 1440, "allowed": 1440, "measured": 1440, "underlay": 1500, **changes}
+
+
+@pytest.mark.parametrize("changes", [{}, {"measured": None}, {"planned": 1340}, {"measured": 1500}])
+def test_a_path_that_carries_what_is_planned_has_no_finding(changes: dict[str, int | None]) -> None:
+    assert mtu.finding(path(**changes)) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"measured": 1340, "underlay": 1400},
+            "The path to hub1 carries 1340 bytes in one piece instead of the planned 1440: its underlay carries 1400; "
+            "give the narrower end this underlay_mtu, and no mesh_mtu.",
+        ),
+        (
+            {"measured": 1300, "allowed": 1300},
+            "The path to hub1 carries 1300 bytes instead of the planned 1440: its interface lets no more pass; apply "
+            "the mesh.",
+        ),
+        (
+            {"measured": 1350, "underlay": 1500},
+            "The path to hub1 carries 1350 bytes instead of the planned 1440: larger packets are lost; look for a "
+            "router on the way that drops them without a word, or set underlay_mtu to what it carries.",
+        ),
+        (
+            {"measured": 1350, "underlay": None},
+            "The path to hub1 carries 1350 bytes instead of the planned 1440: larger packets are lost; look for a "
+            "router on the way that drops them without a word, or set underlay_mtu to what it carries.",
+        ),
+    ],
+)
+def test_a_path_that_carries_less_has_a_sentence(changes: dict[str, int | None], sentence: str) -> None:
+    assert mtu.finding(path(**changes)) == sentence
