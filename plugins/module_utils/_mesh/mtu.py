@@ -17,9 +17,8 @@ from typing import Any
 from .._common.errors import BadInput
 from .._common.estate import Estate, Host
 from .._common.estate_schema import DEFAULT_UNDERLAY_MTU, LEAST_MTU
+from .._common.path_finding import WIREGUARD_BYTES
 
-# Outer header, UDP 8, WireGuard's type and counter 16, tag 16 (WireGuard, Donenfeld 2017, section 5.4.6).
-WIREGUARD_BYTES: Mapping[int, int] = {4: 20 + 8 + 32, 6: 40 + 8 + 32}
 # IPv6 40, UDP 8, VXLAN 8 (RFC 7348), the guest's Ethernet header 14.
 VXLAN_BYTES = 40 + 8 + 8 + 14
 # IP and TCP without options: what a segment's payload leaves of a packet (RFC 9293, section 3.7.1).
@@ -129,24 +128,3 @@ def bridge_clamp_rules(mtu: int) -> list[str]:
         f"ether type {name} tcp flags syn / syn,rst tcp option maxseg size > {size} tcp option maxseg size set {size}"
         for name, size in (("ip", largest_segment(mtu, 4)), ("ip6", largest_segment(mtu, 6)))
     ]
-
-
-def finding(path: Mapping[str, Any]) -> str | None:
-    """A sentence where a path carries less than planned; from `peer`, `planned`, `allowed`, `measured` and `underlay`."""
-    peer, planned, measured, underlay = path["peer"], path["planned"], path["measured"], path["underlay"]
-    if measured is None or measured >= planned:
-        return None
-    if path["allowed"] == measured:
-        return (
-            f"The path to {peer} carries {measured} bytes instead of the planned {planned}: "
-            "its interface lets no more pass; apply the mesh."
-        )
-    if underlay is not None and underlay - measured in WIREGUARD_BYTES.values():
-        return (
-            f"The path to {peer} carries {measured} bytes in one piece instead of the planned {planned}: "
-            f"its underlay carries {underlay}; give the narrower end this underlay_mtu, and no mesh_mtu."
-        )
-    return (
-        f"The path to {peer} carries {measured} bytes instead of the planned {planned}: larger packets are lost; "
-        "look for a router on the way that drops them without a word, or set underlay_mtu to what it carries."
-    )

@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .._common.commands import Run, must
+from .._common.path_finding import WIREGUARD_BYTES, finding
 from .device import link
 from .echo import Echo, largest_passing
-from .mtu import WIREGUARD_BYTES, finding, inside
+from .mtu import inside
 from .underlay import End, carried
 
 INTERFACES = "bocage"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._common.estate import Estate, overlay_ipv6
-from .._mesh.mtu import finding
+from .._common.path_finding import finding
 
 # Roles that leave seals; each has its group of hosts that are not as it left them, also when that is empty.
 SEALED_ROLES = ("agent", "firewall", "gateway", "host", "mesh", "names", "registry", "voice")

@@ -294,29 +294,6 @@ def test_drift_of_the_mesh_alone_is_no_drift_of_a_seal(folder: Any) -> None:
     assert (drift_groups(loaded), loaded.reported()["seals"]) == ({"drift_mesh"}, {})
 
 
-def test_a_path_that_carries_less_than_planned_is_drift_of_its_own(folder: Any) -> None:
-    host = folder.enrolled()
-    path = {"peer": "hub1", "planned": 1440, "allowed": 1440, "measured": 1340, "underlay": 1400}
-    mesh = folder.mesh(host, *GW1_ADDRESSES, paths=[path, {**path, "peer": "gw2", "planned": 1340}])
-    folder.offer("gw1", host.report_bytes(sections={"mesh": mesh}))
-    loaded = folder.load(reports="reports")
-    assert drift_groups(loaded) == {"drift_mtu"}
-    assert loaded.reported()["drift"]["mtu"] == [
-        "The path to hub1 carries 1340 bytes in one piece instead of the planned 1440: its underlay carries 1400; give "
-        "the narrower end this underlay_mtu, and no mesh_mtu."
-    ]
-
-
-@pytest.mark.parametrize(
-    "paths", ["no list", ["no path"], [{"peer": "hub1"}], [{"peer": "a b", "planned": 1, "allowed": 1, "measured": 1}]]
-)
-def test_paths_that_no_agent_writes_are_not_believed(folder: Any, paths: Any) -> None:
-    host = folder.enrolled()
-    folder.offer("gw1", host.report_bytes(sections={"mesh": folder.mesh(host, *GW1_ADDRESSES, paths=paths)}))
-    loaded = folder.load(reports="reports")
-    assert (loaded.state(), drift_groups(loaded)) == ("state_untrusted", set())
-
-
 def test_drift_groups_of_all_roles_exist_when_they_are_empty(folder: Any) -> None:
     groups = folder.load().inventory.groups
     assert {f"drift_{role}" for role in ("config", "mtu", *SEALED_ROLES)} <= groups.keys()

@@ -27,11 +27,6 @@ class NetworkNamespace:
             time.sleep(0.01)
         self.must("mount", "-t", "tmpfs", "tmpfs", "/run")
 
-    @property
-    def pid(self) -> int:
-        """Of a process inside, by which others name the namespace."""
-        return self._keeper.pid
-
     def _popen(self, *command: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.processes.append(process)
