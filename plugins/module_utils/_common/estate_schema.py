@@ -78,6 +78,14 @@ SHARED_OPTIONS: Options = {
     "registry_host": {"type": "str"},
     "enrol_key_holder": {"type": "str"},
     "enrol_replace": {"type": "bool"},
+    "gateway": {"type": "str"},
+    "drain_reason": {"type": "str"},
+    "drain_threshold_flows": {"type": "int"},
+    "drain_deadline_seconds": {"type": "int"},
+    "sizing_sites": {"type": "list", "elements": "str"},
+    "sizing_connections": {"type": "dict"},
+    "upgrade_packages": {"type": "list", "elements": "str"},
+    "upgrade_reboot": {"type": "bool"},
 }
 
 # Which hosts must set the options that the roles of these names require.

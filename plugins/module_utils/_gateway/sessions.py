@@ -1,0 +1,25 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""With whom a gateway exchanges routes at the moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from .._common.commands import Run
+
+
+def established(run: Run) -> list[str]:
+    """Addresses of the neighbours whose BGP sessions stand, of all address families; none where nothing routes."""
+    try:
+        status, output, _error = run(["vtysh", "-c", "show bgp summary json"])
+        families = json.loads(output) if status == 0 else {}
+    except (OSError, ValueError):
+        return []
+    found: set[str] = set()
+    for family in families.values() if isinstance(families, Mapping) else ():
+        peers = family.get("peers") if isinstance(family, Mapping) else None
+        found |= {str(name) for name, peer in (peers or {}).items() if peer.get("state") == "Established"}
+    return sorted(found)
