@@ -38,7 +38,8 @@ _ROUTE = ("dst", "gateway", "prefsrc", "metric", "table", "type")
 # Aspects of a kernel setting that belong to one interface.
 ON_INTERFACE = "on "
 _OF_ALL = {"net.ipv4.ip_forward": "net.ipv4.conf.all.forwarding"}
-_FOREIGN_ROUTES = ("kernel", "ra", "redirect", "dhcp")
+# Routes of other protocols come and go with what a daemon or the kernel learns.
+_LASTING_ROUTES = ("boot", "static")
 
 
 class Probes:
@@ -135,7 +136,7 @@ def _link(interface: str, addresses: str, routes: str) -> State:
         ["6" if "pref" in route else "4", *(str(route.get(name, "")) for name in _ROUTE)]
         for route in json.loads(routes or "[]")
         if route.get("dev") == interface
-        and route.get("protocol") not in _FOREIGN_ROUTES
+        and route.get("protocol", "boot") in _LASTING_ROUTES
         and route.get("type") not in ("multicast", "local", "anycast")
     ]
     return {

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._common.errors import BadInput
 from .._common.traffic_classes import DSCP, Ports, TrafficClass, read_classes
 
 # What the outer packets of a class get; the same after each boot, so that a seal may hold it.
@@ -60,8 +61,12 @@ class Settings:
 
 def settings_from(parameters: Mapping[str, Any]) -> Settings:
     """Settings from the module's parameters; raises BadInput on classes that cannot be."""
+    try:
+        classes = read_classes(parameters["classes"])
+    except BadInput as error:
+        raise BadInput(f"This host: voice_classes {error}") from error
     return Settings(
-        classes=read_classes(parameters["classes"]),
+        classes=classes,
         interfaces=tuple(
             ClassInterface(
                 one["name"], one["follows"], int(one["class"]), int(one["port"]), int(one["mark"]), tuple(one["peers"])

@@ -38,6 +38,8 @@ LEASE_SECONDS = 20
 RENEW_SECONDS = 6
 HEAL_SECONDS = 15
 RULE_PRIORITY = 5190
+# Of our routes, as others have bgp or dhcp: what a program puts there is nobody's drift.
+ROUTE_PROTOCOL = "176"
 MARK_RANGE = (0x0B0C0000, 0x0B0CFFFF)
 
 # (exit status, standard output, standard error) of a command with this input
@@ -260,9 +262,8 @@ class Watcher:
             for one in self._settings["interfaces"]:
                 if (str(one["mark"]), one["name"]) not in present:
                     # fails while the interface is not there
-                    self._run(
-                        ["ip", family, "route", "replace", "default", "dev", one["name"], "table", str(one["mark"])], ""
-                    )
+                    way = ["default", "dev", one["name"], "table", str(one["mark"]), "protocol", ROUTE_PROTOCOL]
+                    self._run(["ip", family, "route", "replace", *way], "")
 
     def _heal_shaping(self) -> None:
         device = self._settings["uplink_interface"]

@@ -99,6 +99,15 @@ def test_modules_of_the_collection_name_all_that_they_make() -> None:
         f"/etc/bocage/nftables/{name}" for name in ("pending.nft", "previous.nft", "revert.sh")
     }
     assert "probe nftables:inet bocage" in names(firewall)
+    traffic = {"directory": "/etc/bocage/traffic", "state": "present"}
+    classes = ran("bocage.fleet.traffic_classes", traffic, shaping="htb")
+    assert {"probe nftables:inet bocage_classes", "file /etc/bocage/traffic/watch.json"} <= names(classes)
+    assert all(item["state"] == "file" for item in classes if item["name"].endswith(".tc"))
+    for unshaped in ("off", "none"):
+        found = ran("bocage.fleet.traffic_classes", traffic, shaping=unshaped)
+        assert [item["state"] for item in found if item["name"].endswith(".tc")] == ["absent"]
+    gone = ran("bocage.fleet.traffic_classes", {**traffic, "state": "absent"}, shaping="off")
+    assert all(item["kind"] == "file" and item["state"] == "absent" for item in gone)
     program = ran("bocage.fleet.app_install", {"directory": "/opt/bocage", "name": "agent"}, path="/opt/bocage/agent/1")
     assert {"tree /opt/bocage/agent/1", "file /opt/bocage/agent/current"} <= names(program)
     settings = ran(
