@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
 from ansible_collections.bocage.fleet.plugins.module_utils._common.exits import Exits
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.access import plan_access
+from ansible_collections.bocage.fleet.plugins.module_utils._gateway.routing import plan_routing
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.classes import ClassPlanner
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.mtu import with_sizes
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.names import plan_names
@@ -20,7 +21,7 @@ from ansible_collections.bocage.fleet.plugins.plugin_utils.controller_action imp
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of
 
 # The last one takes a probe for each pair of hosts: only a proof asks for it.
-PARTS = ("mesh", "classes", "access", "names", "probes")
+PARTS = ("mesh", "classes", "access", "names", "routing", "probes")
 
 
 class ActionModule(ControllerAction):
@@ -30,7 +31,7 @@ class ActionModule(ControllerAction):
         _unused, arguments = self.validate_argument_spec(
             {
                 "hosts": {"type": "list", "elements": "str", "required": True},
-                "parts": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS[:4])},
+                "parts": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS[:5])},
                 "keepalive_seconds": {"type": "int", "default": 25},
                 "pages": {"type": "list", "elements": "dict", "default": []},
                 "outsiders": {"type": "list", "elements": "str", "default": []},
@@ -48,6 +49,7 @@ class ActionModule(ControllerAction):
                 "classes": classes.host,
                 "access": lambda name: classes.with_ports(name, plan_access(estate, name, exits)),
                 "names": lambda name: plan_names(estate, name),
+                "routing": lambda name: plan_routing(estate, name, exits),
                 "probes": lambda name: [probe.to_dict() for probe in plan_probes(estate, name, arguments["pages"])],
             }
             plans = {

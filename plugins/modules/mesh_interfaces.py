@@ -69,6 +69,9 @@ options:
           metric:
             description: Metric of the route, or none for the usual one of its family.
             type: int
+          table:
+            description: Number of the routing table, or none for the main one.
+            type: int
       peers:
         description: All peers of the interface; others are removed.
         type: list
@@ -171,6 +174,7 @@ ARGUMENTS = {
                     "prefix": {"type": "str", "required": True},
                     "source": {"type": "str"},
                     "metric": {"type": "int"},
+                    "table": {"type": "int"},
                 },
             },
             "peers": {

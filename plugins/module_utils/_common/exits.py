@@ -84,11 +84,16 @@ class Exits:
         found: list[Host] = []
         for site in self._estate.sites_by_tenant[host.site.tenant]:
             if host.is_gateway and site.name == host.site.name:
-                siblings = [one for one in self.gateways.get(site.name, ()) if one is not host and not one.is_hub]
-                found += siblings if host.public_key is not None else []
+                found += self.siblings(host)
             elif entered_prefixes(host, site) and len(gateways := self.direct(host, site)) > 1:
                 found += gateways
         return tuple(found)
+
+    def siblings(self, host: Host) -> tuple[Host, ...]:
+        """The other gateways of a gateway's site, which carry what it no longer can."""
+        if not host.is_gateway or host.is_hub or host.public_key is None:
+            return ()
+        return tuple(one for one in self.gateways.get(host.site.name, ()) if one is not host and not one.is_hub)
 
     def ranked(self, host: Host) -> dict[str, tuple[Host, ...]]:
         """By site, the gateways that stand in for one another for this host, the one that it uses first at the front."""

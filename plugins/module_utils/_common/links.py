@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .estate import Host
 
 MAIN = "bocage"
+# What a gateway sends from its own addresses never goes by another gateway, whatever a protocol says: its sessions
+# with hosts, and the answer whether these paths live, must take the paths that they are about.
+DIRECT_TABLE = 5183
 # The kernel's limit of the length of an interface's name (IFNAMSIZ without its zero byte).
 _LONGEST_NAME = 15
 _SLOTS = 4096

@@ -59,6 +59,7 @@ def _normal(parameters: Mapping[str, Any]) -> dict[str, Any]:
                 "prefix": str(ipaddress.ip_network(route["prefix"])),
                 "source": str(ipaddress.ip_address(route["source"])) if route.get("source") else None,
                 "metric": route.get("metric"),
+                "table": route.get("table"),
             }
             for route in parameters["routes"]
         ]

@@ -47,9 +47,11 @@ def kernel_has_wireguard(run: Run) -> bool:
 def _routes(run: Run, name: str) -> dict[str, str | None]:
     routes: dict[str, str | None] = {}
     for family in ("-4", "-6"):
-        for route in json.loads(must(run, ["ip", "-json", family, "route", "show", "dev", name]) or "[]"):
+        for route in json.loads(
+            must(run, ["ip", "-json", family, "route", "show", "table", "all", "dev", name]) or "[]"
+        ):
             # the kernel's own routes follow the addresses, and a routing protocol's are its own
-            if route.get("protocol", "boot") not in ("boot", "static") or route.get("type") == "multicast":
+            if route.get("protocol", "boot") not in ("boot", "static") or route.get("type", "unicast") != "unicast":
                 continue
             prefix = route["dst"]
             if prefix == "default":
@@ -57,7 +59,9 @@ def _routes(run: Run, name: str) -> dict[str, str | None]:
             metric = route.get("metric")
             if metric == USUAL_METRIC[family]:
                 metric = None
-            routes[destination(str(ipaddress.ip_network(prefix)), metric)] = route.get("prefsrc")
+            table = route.get("table")
+            table = int(table) if str(table).isdigit() else None
+            routes[destination(str(ipaddress.ip_network(prefix)), metric, table)] = route.get("prefsrc")
     return routes
 
 

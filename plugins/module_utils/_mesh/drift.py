@@ -96,6 +96,10 @@ def _link(addresses: str) -> tuple[int, set[str], dict[str, str | None]]:
         elif words[0] == "link" and "mtu" in words[:-1]:
             mtu = int(words[words.index("mtu") + 1])
         elif words[0] == "route" and "dev" in words:
-            metric = int(words[words.index("metric") + 1]) if "metric" in words[:-1] else None
-            routes[destination(words[2], metric)] = words[words.index("src") + 1] if "src" in words[:-1] else None
+            metric, table = (
+                int(words[words.index(word) + 1]) if word in words[:-1] else None for word in ("metric", "table")
+            )
+            routes[destination(words[2], metric, table)] = (
+                words[words.index("src") + 1] if "src" in words[:-1] else None
+            )
     return mtu, own, routes

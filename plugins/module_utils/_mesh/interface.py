@@ -58,9 +58,10 @@ class Plan:
         return bool(self.actions)
 
 
-def destination(prefix: str, metric: int | None = None) -> str:
-    """What names a route, in the words of ip(8): its prefix, and its metric where it is not the usual one."""
-    return f"{prefix} metric {metric}" if metric else prefix
+def destination(prefix: str, metric: int | None = None, table: int | None = None) -> str:
+    """What names a route, in the words of ip(8): its prefix, and its metric and table where they are not the usual ones."""
+    words = [prefix, *(["metric", str(metric)] if metric else []), *(["table", str(table)] if table else [])]
+    return " ".join(words)
 
 
 def desired_state(parameters: Mapping[str, Any]) -> InterfaceState:
@@ -92,7 +93,10 @@ def desired_state(parameters: Mapping[str, Any]) -> InterfaceState:
         listen_port=parameters["listen_port"],
         mtu=parameters["mtu"],
         addresses=frozenset(parameters["addresses"]),
-        routes={destination(route["prefix"], route.get("metric")): route["source"] for route in parameters["routes"]},
+        routes={
+            destination(route["prefix"], route.get("metric"), route.get("table")): route["source"]
+            for route in parameters["routes"]
+        },
         peers=peers,
     )
 

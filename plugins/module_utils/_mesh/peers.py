@@ -18,7 +18,7 @@ from typing import Any
 from .._common.errors import BadInput
 from .._common.estate import Estate, Host, Site
 from .._common.exits import Exits, entered_prefixes, on_lan
-from .._common.links import link_interface, link_ports
+from .._common.links import DIRECT_TABLE, link_interface, link_ports
 from .routes import LAST_RESORT, route_prefixes
 
 # Where a host finds another one on the underlay.
@@ -134,7 +134,7 @@ class MeshPlanner:
             if host.name in {one.name for one in self._exits.linked(gateway)}:
                 peer = self._at_port(peer, gateway, host)
             own = gateway.allowed_ips if host.address4 is not None else gateway.allowed_ips[:1]
-            routes: list[dict[str, Any]] = [{"prefix": prefix, "source": _source(host, prefix)} for prefix in own]
+            routes = self._with_direct(host, [{"prefix": prefix, "source": _source(host, prefix)} for prefix in own])
             if first.get(site.name) is gateway:
                 routes += [
                     {"prefix": prefix, "source": _source(host, prefix), "metric": LAST_RESORT} for prefix in lans
@@ -183,8 +183,19 @@ class MeshPlanner:
             "peers": [peer.shown for peer in self.peers(host_name)],
             "links": self.links(host_name),
             # a hub that relays IPv4 without an address of its own has no source to offer
-            "routes": [{"prefix": prefix, "source": _source(host, prefix)} for prefix in self._outlook(host).routes],
+            "routes": self._with_direct(
+                host, [{"prefix": prefix, "source": _source(host, prefix)} for prefix in self._outlook(host).routes]
+            ),
         }
+
+    def _with_direct(self, host: Host, routes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The routes, and for a gateway that others stand in for the same in the table of what it sends itself."""
+        if not self._exits.siblings(host):
+            return routes
+        return [
+            *routes,
+            *({**route, "table": DIRECT_TABLE} for route in routes if ":" in route["prefix"] or host.address4),
+        ]
 
     def _host(self, name: str) -> Host:
         host = self._estate.hosts.get(name)

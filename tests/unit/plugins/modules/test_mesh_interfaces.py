@@ -43,7 +43,7 @@ def test_options_reach_the_library_with_their_defaults(call_module: Any, asked: 
                         "listen_port": 51820,
                         "mtu": 1420,
                         "addresses": [],
-                        "routes": [{"prefix": "fd00::/8", "source": None, "metric": None}],
+                        "routes": [{"prefix": "fd00::/8", "source": None, "metric": None, "table": None}],
                         "peers": [{**peer, "name": None, "endpoint": None, "keepalive_seconds": 0}],
                     }
                 ],
