@@ -4,7 +4,9 @@
 The uplink of the home is a slow queue on its router, with more buffer than a call bears. A flood from the home into
 the office fills it; a stream of 50 packets of 200 bytes a second with DSCP EF goes beside it.
 
-    python measure.py PODMAN [SECONDS]
+    python measure.py PODMAN SECONDS [all]
+
+With ``all`` paths are broken, too: that of the class alone, its interface, and the way by the first gateway.
 """
 
 from __future__ import annotations
@@ -14,28 +16,31 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 PREFIX = "bocage-voice-voice-"
-SERVER = "198.18.102.20"
+SERVER, OFFICE = "198.18.102.20", "198.18.102.0/24"
 UPLINK_KBIT = 4000
 BUFFER_BYTES = 256_000
 FLOOD_KBIT, FLOOD_BYTES = 6000, 1200
 CALL_RATE, CALL_BYTES, EF = 50, 200, 46 << 2
 CALL_PORT, FLOOD_PORT = 40000, 40001
-# Outside, what is counted of a call: packets of the tunnel of its class that carry EF, and those of the ordinary one.
-COUNTERS = """\
-table ip seen
-delete table ip seen
-table ip seen {
-  chain forward {
-    type filter hook forward priority 10; policy accept;
-    ip dscp ef udp dport 51826 counter comment "class"
-    ip dscp ef udp dport 51820 counter comment "ordinary"
-  }
-}
-"""
+GATEWAYS = {"gateway": "198.18.100.21", "gateway2": "198.18.100.22"}
+# Outside, what is counted: packets of the tunnel of the class that carry EF, and those of the ordinary one.
+SEEN = [
+    f'ip daddr {address} {match} counter comment "{what} {gateway}"'
+    for gateway, address in GATEWAYS.items()
+    for what, match in (("class", "ip dscp ef udp dport 51826"), ("ordinary", "udp dport 51820"))
+]
+COUNTERS = "\n".join(
+    [
+        "table ip seen", "delete table ip seen", "table ip seen {", "chain forward {",
+        "type filter hook forward priority 10; policy accept;", *SEEN, "}", "}\n",
+    ]
+)  # fmt: skip
+CUT = "table ip cut { chain forward { type filter hook forward priority 0; udp dport 51826 drop; }; }\n"
 
 
 class Lab:
@@ -76,20 +81,25 @@ class Lab:
             self.run("home", "tc", "qdisc", "del", "dev", "home0", "root")
             return
         self.run("home", "systemctl", "start", "bocage-traffic.service")
-        self.wait_for_classes()
+        self.wait_for_classes(len(GATEWAYS))
 
-    def wait_for_classes(self) -> None:
-        """Until the gateway was heard on the interface of the class."""
-        for _try in range(60):
-            held = self.run("home", "sh", "-c", "nft list set inet bocage_class_marks c100_v4 2>&1 || exit 0")
-            if "198.18.102.0/24" in held:
+    def wait_for_classes(self, gateways: int) -> None:
+        """Until so many gateways are heard on interfaces of the class."""
+        for _try in range(90):
+            held = self.run("home", "sh", "-c", "nft list table inet bocage_class_marks 2>&1 || exit 0")
+            if held.count(OFFICE) == gateways:
                 return
             time.sleep(1)
-        raise SystemExit("measure.py: the gateway is not heard on the interface of the class; look at bocage-traffic")
+        raise SystemExit(f"measure.py: not {gateways} gateways are heard in the class; look at bocage-traffic at home")
+
+    def interfaces(self) -> list[dict[str, Any]]:
+        """Those of the class at home that lead into the office."""
+        watched = json.loads(self.run("home", "cat", "/etc/bocage/traffic/watch.json"))["interfaces"]
+        return [one for one in watched if "-" in one["name"]]
 
 
-def call(lab: Lab, seconds: float, flood: bool, tos: int = EF) -> dict[str, Any]:
-    """One call of so many seconds, beside a flood or alone."""
+def call(lab: Lab, seconds: float, flood: bool = False, midway: Callable[[], object] | None = None) -> dict[str, Any]:
+    """One call of so many seconds, beside a flood or alone; something may happen while it goes on."""
     lab.run("router", "nft", "-f", "-", given=COUNTERS)
     listener = lab.begin("server", "listen", CALL_PORT, seconds + 8)
     flooding = None
@@ -97,14 +107,16 @@ def call(lab: Lab, seconds: float, flood: bool, tos: int = EF) -> dict[str, Any]
         rate = FLOOD_KBIT * 1000 / 8 / FLOOD_BYTES
         flooding = lab.begin("home", "send", SERVER, FLOOD_PORT, seconds + 4, rate, FLOOD_BYTES, 0)
     time.sleep(3)
-    sender = lab.begin("home", "send", SERVER, CALL_PORT, seconds, CALL_RATE, CALL_BYTES, tos)
+    sender = lab.begin("home", "send", SERVER, CALL_PORT, seconds, CALL_RATE, CALL_BYTES, EF)
+    if midway is not None:
+        time.sleep(seconds / 2)
+        midway()
     sent = json.loads(sender.communicate()[0])["sent"]
     if flooding is not None:
         flooding.communicate()
-    came = json.loads(listener.communicate()[0])
-    delays = sorted(came["delays_ms"])
+    delays = sorted(json.loads(listener.communicate()[0])["delays_ms"])
     rules = json.loads(lab.run("router", "nft", "--json", "list", "table", "ip", "seen"))["nftables"]
-    seen = {
+    outside = {
         rule["rule"]["comment"]: one["counter"]["packets"]
         for rule in rules
         if "rule" in rule
@@ -117,7 +129,7 @@ def call(lab: Lab, seconds: float, flood: bool, tos: int = EF) -> dict[str, Any]
         "p50_ms": round(statistics.median(delays), 2) if delays else None,
         "p99_ms": round(delays[int(len(delays) * 0.99)], 2) if delays else None,
         "max_ms": round(delays[-1], 2) if delays else None,
-        "outside": seen,
+        "outside": outside,
     }
 
 
@@ -126,8 +138,8 @@ def measure(podman: str, seconds: float) -> dict[str, Any]:
     lab = Lab(podman)
     lab.slow_uplink()
     try:
-        lab.wait_for_classes()
-        alone = call(lab, seconds, flood=False)
+        lab.wait_for_classes(len(GATEWAYS))
+        alone = call(lab, seconds)
         with_classes = call(lab, seconds, flood=True)
         lab.classes(wanted=False)
         try:
@@ -139,5 +151,41 @@ def measure(podman: str, seconds: float) -> dict[str, Any]:
     return {"alone": alone, "with": with_classes, "without": without}
 
 
+def break_paths(podman: str) -> dict[str, Any]:
+    """Calls while something of the class, or of its gateway, goes away."""
+    lab = Lab(podman)
+    found: dict[str, Any] = {}
+    lab.wait_for_classes(len(GATEWAYS))
+    before = call(lab, 4)["outside"]
+    used = max(GATEWAYS, key=lambda gateway: int(before[f"class {gateway}"]))
+    other = next(gateway for gateway in GATEWAYS if gateway != used)
+    link = {"gateway": "bocage0-1-1", "gateway2": "bocage0-1-2"}[other]
+
+    found["interface"] = call(
+        lab, 8, midway=lambda: [lab.run("home", "ip", "link", "delete", "dev", one["name"]) for one in lab.interfaces()]
+    )
+    for one in lab.interfaces():
+        lab.run("home", "systemctl", "restart", f"bocage-mesh@{one['name']}.service")
+    lab.wait_for_classes(len(GATEWAYS))
+
+    # what the routing does in a takeover
+    way = [OFFICE, "dev", link, "metric", "5"]
+    found["takeover"] = call(lab, 8, midway=lambda: lab.run("home", "ip", "route", "add", *way))
+    found["takeover"]["to"] = other
+    lab.run("home", "ip", "route", "del", *way)
+
+    lab.run("router", "nft", "-f", "-", given=CUT)
+    try:
+        lab.wait_for_classes(0)
+        found["class_cut"] = call(lab, 5)
+    finally:
+        lab.run("router", "nft", "delete", "table", "ip", "cut")
+    lab.wait_for_classes(len(GATEWAYS))
+    return found
+
+
 if __name__ == "__main__":
-    print(json.dumps(measure(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 20.0)))
+    result = measure(sys.argv[1], float(sys.argv[2]))
+    if sys.argv[3:] == ["all"]:
+        result["broken"] = break_paths(sys.argv[1])
+    print(json.dumps(result))
