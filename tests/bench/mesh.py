@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Figures of the mesh: plans of estates (`plan`), a full mesh as files (`render`), one changed peer (`one_peer`),
-the rules of a gateway (`gateway`)."""
+the rules of a gateway (`gateway`), a call through a full uplink (`voice`)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import mesh_gateway
 import mesh_one_peer
 import mesh_plan
 import mesh_render
+import mesh_voice
 from runs import say
 
-PARTS = ("plan", "render", "one_peer", "gateway")
+PARTS = ("plan", "render", "one_peer", "gateway", "voice")
 
 
 def main() -> None:
@@ -42,6 +43,9 @@ def main() -> None:
     if "gateway" in wanted:
         say("-> through a gateway with its rules and without")
         mesh_gateway.measure(rounds)
+    if "voice" in wanted:
+        say("-> a call through a full uplink, with classes and without")
+        mesh_voice.measure()
 
 
 if __name__ == "__main__":
