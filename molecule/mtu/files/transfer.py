@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A large transfer that tells the segment size of its sender.
 
-    transfer.py serve PORT
-    transfer.py fetch ADDRESS PORT      prints the server's segment size, bytes received and seconds as JSON
+transfer.py serve PORT
+transfer.py fetch ADDRESS PORT      prints the server's segment size, bytes received and seconds as JSON
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def fetch(address: str, port: int) -> None:
         pass  # what came until then counts
     line, _newline, rest = received.partition(b"\n")
     seconds = round(time.monotonic() - started, 2)
-    print(json.dumps({"segment": int(line or 0), "received": len(rest), "seconds": seconds, "whole": len(rest) == SIZE}))
+    print(
+        json.dumps({"segment": int(line or 0), "received": len(rest), "seconds": seconds, "whole": len(rest) == SIZE})
+    )
 
 
 if __name__ == "__main__":

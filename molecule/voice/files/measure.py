@@ -159,7 +159,6 @@ def break_paths(podman: str) -> dict[str, Any]:
     before = call(lab, 4)["outside"]
     used = max(GATEWAYS, key=lambda gateway: int(before[f"class {gateway}"]))
     other = next(gateway for gateway in GATEWAYS if gateway != used)
-    link = {"gateway": "bocage0-1-1", "gateway2": "bocage0-1-2"}[other]
 
     found["interface"] = call(
         lab, 8, midway=lambda: [lab.run("home", "ip", "link", "delete", "dev", one["name"]) for one in lab.interfaces()]
@@ -168,11 +167,11 @@ def break_paths(podman: str) -> dict[str, Any]:
         lab.run("home", "systemctl", "restart", f"bocage-mesh@{one['name']}.service")
     lab.wait_for_classes(len(GATEWAYS))
 
-    # what the routing does in a takeover
-    way = [OFFICE, "dev", link, "metric", "5"]
-    found["takeover"] = call(lab, 8, midway=lambda: lab.run("home", "ip", "route", "add", *way))
+    # without a word: the routing finds out by BFD
+    found["takeover"] = call(lab, 8, midway=lambda: lab.run(used, "ip", "link", "set", "dev", "internet0", "down"))
     found["takeover"]["to"] = other
-    lab.run("home", "ip", "route", "del", *way)
+    lab.run(used, "ip", "link", "set", "dev", "internet0", "up")
+    lab.wait_for_classes(len(GATEWAYS))
 
     lab.run("router", "nft", "-f", "-", given=CUT)
     try:
