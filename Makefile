@@ -45,6 +45,7 @@ build/src: ## the library and the programs as import packages, for tests and the
 	@ln -sfn ../../plugins/module_utils $@/bocage_core
 	@ln -sfn ../../apps/agent $@/bocage_agent
 	@ln -sfn ../../apps/registry $@/bocage_registry
+	@ln -sfn ../../apps/segments $@/bocage_segments
 
 demo: venv ## bring up the demo estate, converge it, prove it, show it
 	@tests/timed.sh "1/6 the lab" $(MAKE) --no-print-directory lab-up

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The Bocage maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plans mesh, names and access on the controller, once for all hosts of the play."""
+"""Plans mesh, names, access and segments on the controller, once for all hosts of the play."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from ansible_collections.bocage.fleet.plugins.module_utils._mesh.mtu import with
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.names import plan_names
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.peers import MeshPlanner
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.proofs import plan_outsider_probes, plan_probes
+from ansible_collections.bocage.fleet.plugins.module_utils._mesh.segments import SegmentPlanner
 from ansible_collections.bocage.fleet.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of
 
 # The last one takes a probe for each pair of hosts: only a proof asks for it.
-PARTS = ("mesh", "classes", "access", "names", "routing", "probes")
+PARTS = ("mesh", "classes", "access", "names", "routing", "segments", "probes")
 
 
 class ActionModule(ControllerAction):
@@ -31,7 +32,7 @@ class ActionModule(ControllerAction):
         _unused, arguments = self.validate_argument_spec(
             {
                 "hosts": {"type": "list", "elements": "str", "required": True},
-                "parts": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS[:5])},
+                "parts": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS[:6])},
                 "keepalive_seconds": {"type": "int", "default": 25},
                 "pages": {"type": "list", "elements": "dict", "default": []},
                 "outsiders": {"type": "list", "elements": "str", "default": []},
@@ -50,6 +51,9 @@ class ActionModule(ControllerAction):
                 "access": lambda name: classes.with_ports(name, plan_access(estate, name, exits)),
                 "names": lambda name: plan_names(estate, name),
                 "routing": lambda name: plan_routing(estate, name, exits),
+                "segments": SegmentPlanner(
+                    estate, lambda name: int(with_sizes(estate, name, planner.host(name))["mtu"])
+                ).host,
                 "probes": lambda name: [probe.to_dict() for probe in plan_probes(estate, name, arguments["pages"])],
             }
             plans = {

@@ -28,7 +28,7 @@ options:
   app:
     description: Which application.
     type: str
-    choices: [agent, registry]
+    choices: [agent, registry, segments]
     required: true
   collection_directory:
     description: Folder of this collection, with its sources and lock files.
@@ -88,6 +88,9 @@ PLATFORMS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux201
 
 def fetch(module: AnsibleModule, lock: Path, target: Path) -> None:
     parameters = module.params
+    if not any(line.strip() and not line.startswith("#") for line in lock.read_text().splitlines()):
+        # a program that needs the standard library alone
+        return
     command = [parameters["python"], "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--no-compile"]
     command += ["--only-binary=:all:", "--python-version", parameters["python_version"], "--implementation", "cp"]
     command += [word for platform in PLATFORMS for word in ("--platform", f"{platform}_{parameters['machine']}")]
@@ -128,7 +131,7 @@ def build(module: AnsibleModule) -> dict:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "app": {"type": "str", "choices": ["agent", "registry"], "required": True},
+            "app": {"type": "str", "choices": ["agent", "registry", "segments"], "required": True},
             "collection_directory": {"type": "path", "required": True},
             "directory": {"type": "path", "required": True},
             "python": {"type": "path", "required": True},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: estate_plan
-short_description: Plan mesh, names and access of hosts from the whole inventory
+short_description: Plan mesh, names, access and segments of hosts from the whole inventory
 version_added: 0.1.0
 description:
   - Computes on the controller what each host needs to know of the others. No host is contacted and no fact is read,
@@ -34,8 +34,8 @@ options:
     description: What to plan. C(probes) are one for each pair of hosts and address, so ask for them only to run them.
     type: list
     elements: str
-    choices: [mesh, classes, access, names, routing, probes]
-    default: [mesh, classes, access, names, routing]
+    choices: [mesh, classes, access, names, routing, segments, probes]
+    default: [mesh, classes, access, names, routing, segments]
   keepalive_seconds:
     description: Interval of persistent keepalive of hosts behind NAT.
     type: int
@@ -73,7 +73,7 @@ hosts:
   description: By host, the plans that O(parts) names. These are C(mesh) (addresses, peers and routes of the
     main interface, the links to single gateways and of classes of traffic, sizes of packets), C(classes) (classes of
     traffic and their interfaces), C(access) (prefixes that may come in or pass), C(names) (records and servers),
-    C(routing) (sessions with gateways) and C(probes) (what a proof tries).
+    C(routing) (sessions with gateways), C(segments) (layer 2) and C(probes) (what a proof tries).
   type: dict
   returned: success
 not_enrolled:

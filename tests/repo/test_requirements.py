@@ -8,7 +8,7 @@ import re
 import pytest
 import tree
 
-SETS = ("agent", "bench", "dev", "registry", "runtime")
+SETS = ("agent", "bench", "dev", "registry", "runtime", "segments")
 
 
 def locked(name: str) -> dict[str, str]:

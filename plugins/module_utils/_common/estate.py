@@ -23,6 +23,7 @@ from .estate_schema import (
     LIMITS_OF_UNDERLAY_MTU,
     ROLE_GROUPS,
 )
+from .estate_segments import Segment, read_segments
 from .traffic_classes import TrafficClass, read_classes
 
 DEFAULT_PORT = 51820
@@ -45,6 +46,7 @@ class Site:
     # of the site's way out, and of its LAN
     underlay_mtu: int = DEFAULT_UNDERLAY_MTU
     lan_mtu: int = DEFAULT_UNDERLAY_MTU
+    segments: Mapping[str, Segment] = field(default_factory=dict)
 
     @property
     def reached_prefixes(self) -> tuple[str, ...]:
@@ -156,6 +158,7 @@ def _site(name: str, values: object, ula: ipaddress.IPv6Network) -> Site:
             },
             underlay_mtu=_mtu(values.get("underlay_mtu"), f"Site {name}", "underlay_mtu") or DEFAULT_UNDERLAY_MTU,
             lan_mtu=_mtu(values.get("lan_mtu"), f"Site {name}", "lan_mtu") or DEFAULT_UNDERLAY_MTU,
+            segments=read_segments(name, values.get("segments") or {}),
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise BadInput(f"Site {name} cannot be used: {error}; correct it in estate_sites.") from error

@@ -20,6 +20,7 @@ from .estate_schema import (
     known_options,
     required_options,
 )
+from .estate_segments import check_segments
 from .estate_traffic import check_traffic
 from .estate_wide import check_estate_wide
 from .findings import Finding, listed
@@ -55,7 +56,9 @@ def check_estate(
     default_port = role_options.get("mesh_port", {}).get("default", DEFAULT_MESH_PORT)
     port = int(default_port) if has_type(default_port, "int") else DEFAULT_MESH_PORT
     findings += check_hosts(hosts, groups, wide, port)
-    return [*findings, *check_gateways(hosts, groups, wide), *check_traffic(hosts, known)]
+    findings += check_gateways(hosts, groups, wide)
+    findings += check_segments(estate.get("estate_sites"), hosts, groups)
+    return [*findings, *check_traffic(hosts, known)]
 
 
 def _holders(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -52,6 +52,7 @@ SITE_OPTIONS: Options = {
     "connections": {"type": "int"},
     "traffic_peak_to_mean": {"type": "float"},
     "headroom_percent": {"type": "int"},
+    "segments": {"type": "dict"},
 }
 
 # What a gateway has, for its sizing.
@@ -62,6 +63,14 @@ GATEWAY_RESOURCES: Options = {
     "nic_gbit": {"type": "float"},
     "disk_gb": {"type": "float"},
     "uplink_mbit": {"type": "float"},
+}
+
+SEGMENT_OPTIONS: Options = {
+    "id": {"type": "int", "required": True},
+    "hosts": {"type": "list", "elements": "str"},
+    "lan_interface": {"type": "str"},
+    "lan_targets": {"type": "list", "elements": "str"},
+    "storm_frames_per_second": {"type": "int"},
 }
 
 HOST_OPTIONS: Options = {
@@ -98,6 +107,8 @@ FUNCTION_GROUPS: Mapping[str, str] = {
 
 INDEX_LIMITS_OF_SITES = (0, 65535)
 INDEX_LIMITS_OF_HOSTS = (1, 65534)
+# A VXLAN network identifier has 24 bits (RFC 7348).
+LIMITS_OF_SEGMENTS = (1, 16777215)
 
 DEFAULT_UNDERLAY_MTU = 1500
 # Below, IPv6 inside the tunnel would not have its 1280 bytes (RFC 8200) behind the 60 of WireGuard over IPv4.

@@ -117,14 +117,3 @@ def segment_carries_ipv6(mtu: int) -> bool:
 def largest_segment(mtu: int, version: int) -> int:
     """The TCP maximum segment size that fits packets of this size."""
     return mtu - TCP_BYTES[version]
-
-
-def bridge_clamp_rules(mtu: int) -> list[str]:
-    """Rules for the forward chain of a ``bridge`` table (nft(8)) in which ``rt mtu`` knows no route.
-
-    A bridge tells nobody that a packet is too large, so connections agree on what fits when they begin.
-    """
-    return [
-        f"ether type {name} tcp flags syn / syn,rst tcp option maxseg size > {size} tcp option maxseg size set {size}"
-        for name, size in (("ip", largest_segment(mtu, 4)), ("ip6", largest_segment(mtu, 6)))
-    ]

@@ -181,6 +181,23 @@ def _traffic_classes(arguments: Arguments, result: Mapping[str, Any]) -> list[It
     ]
 
 
+def _segment_links(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:
+    directory, segments = arguments["directory"], arguments["segments"]
+    names = ("links.ip", "rules.nft", "rules.sha256")
+    if not segments:
+        return [_file(f"{directory}/{name}", "absent") for name in names]
+    gateway = any(one["kind"] == "gateway" for one in segments)
+    return [
+        *(_file(f"{directory}/{name}") for name in names),
+        *([_file(f"{directory}/close.ip")] if gateway else []),
+        _unit("bocage-segments.service", True, True),
+        _probe("nftables:bridge bocage_segments"),
+        _probe("nftables:inet bocage_segments"),
+        # a gateway's port is opened and closed by its elector
+        *(_probe(f"link:{one['bridge']}") for one in segments if one["kind"] == "hypervisor"),
+    ]
+
+
 def _app_install(arguments: Arguments, result: Mapping[str, Any]) -> list[Item]:
     root = f"{arguments['directory']}/{arguments['name']}"
     return [
@@ -238,6 +255,7 @@ _RECORDERS: dict[str, Callable[[Arguments, Mapping[str, Any]], list[Item]]] = {
     "bocage.fleet.mesh_interfaces": _mesh_interfaces,
     "bocage.fleet.nft_ruleset": _nft_ruleset,
     "bocage.fleet.traffic_classes": _traffic_classes,
+    "bocage.fleet.segment_links": _segment_links,
     "bocage.fleet.app_install": _app_install,
     "community.crypto.openssl_privatekey": _made_file,
     # a certificate that is looked at and found good is made by no task of that run, and is still needed

@@ -14,7 +14,7 @@ from .._common.estate import Estate, overlay_ipv6
 from .._common.path_finding import finding
 
 # Roles that leave seals; each has its group of hosts that are not as it left them, also when that is empty.
-SEALED_ROLES = ("agent", "firewall", "gateway", "host", "mesh", "names", "registry", "routing", "voice")
+SEALED_ROLES = ("agent", "firewall", "gateway", "host", "mesh", "names", "registry", "routing", "segments", "voice")
 _DRIFTED = ("broken", "refused")
 
 

@@ -37,7 +37,8 @@ def test_what_each_host_needs_is_planned(make_action: Any, task_vars: dict[str, 
     assert result["changed"] is False
     assert result["not_enrolled"] == ["new1"]
     assert list(result["hosts"]) == ["hub1", "gw1", "tele1"]
-    assert all(sorted(plan) == ["access", "classes", "mesh", "names", "routing"] for plan in result["hosts"].values())
+    parts = ["access", "classes", "mesh", "names", "routing", "segments"]
+    assert all(sorted(plan) == parts for plan in result["hosts"].values())
     plan = result["hosts"]["tele1"]
     assert [(peer["name"], peer["keepalive_seconds"]) for peer in plan["mesh"]["peers"]] == [("gw1", 25), ("hub1", 25)]
     assert plan["mesh"]["mtu"] == 1440

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from bocage_core._mesh.mtu import bridge_clamp_rules
+from bocage_core._mesh.mtu import largest_segment
+from bocage_core._segments.rules import clamp_rules
 from network_namespace import NetworkNamespace, need
 
 ADDRESSES = {4: ("198.18.2.1", "198.18.2.2"), 6: ("2001:db8:2::1", "2001:db8:2::2")}
@@ -56,7 +57,8 @@ def test_connections_over_a_bridge_agree_on_what_fits(
     bridge, client = hosts
     # 12 bytes of each segment are for the time stamps
     assert int(client.must(sys.executable, "-c", ASK, ADDRESSES[version][1])) == 1500 - headers - 12
-    rules = "; ".join(f"add rule bridge clamp forward {rule}" for rule in bridge_clamp_rules(1370))
+    sizes = {"ip": largest_segment(1370, 4), "ip6": largest_segment(1370, 6)}
+    rules = "; ".join(f"add rule bridge clamp forward {rule}" for rule in clamp_rules(sizes))
     bridge.must(
         "nft",
         f"add table bridge clamp; add chain bridge clamp forward {{ type filter hook forward priority 0; }}; {rules}",
