@@ -8,58 +8,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.reachability import (
     Names,
     reachability_changes,
     shortened,
 )
+from ansible_collections.bocage.fleet.plugins.plugin_utils.confirmed_change import ConfirmedChange
 
-MODULE = "bocage.fleet.nft_ruleset"
 
-
-class ActionModule(ActionBase):
+class ActionModule(ConfirmedChange):
     """The controller's half of the module of the same name."""
 
-    TRANSFERS_FILES = False
+    MODULE = "bocage.fleet.nft_ruleset"
+    SHUT_OUT = (
+        "The new firewall rules let no new connection in, so the host takes them back {seconds} seconds after they "
+        "were loaded; correct firewall_management_prefixes and run again."
+    )
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
-        arguments.pop("phase", None)
-        arguments.pop("token", None)
         # who gains and who loses is said before anything is loaded
-        planned = self._execute_module(MODULE, module_args={**arguments, "phase": "plan"}, task_vars=task_vars)
+        planned = self.host_half("plan", task_vars)
         lines = self._reachability(planned, task_vars or {})
         result.update(planned)
         if planned.get("changed") and not planned.get("failed") and not self._task.check_mode:
-            done = self._execute_module(MODULE, module_args={**arguments, "phase": "apply"}, task_vars=task_vars)
-            result.update(done)
+            result.update(self.host_half("apply", task_vars))
         if lines:
             result["reachability"] = lines
-        token = result.pop("token", "")
-        seconds = int(arguments.get("confirm_seconds", 30))
-        if result.get("failed") or not token or not seconds:
-            return result
-        try:
-            # a multiplexed connection would outlive rules that shut new ones out
-            self._connection.reset()
-            confirmed = self._execute_module(
-                MODULE, module_args={**arguments, "phase": "confirm", "token": token}, task_vars=task_vars
-            )
-        except (AnsibleConnectionFailure, AnsibleError) as error:
-            result.update(
-                failed=True,
-                changed=False,
-                msg=(
-                    "The new firewall rules let no new connection in, so the host takes them back "
-                    f"{seconds} seconds after they were loaded; correct firewall_management_prefixes and run again. ({error})"
-                ),
-            )
-            return result
-        if confirmed.get("failed"):
-            result.update(failed=True, changed=False, msg=confirmed.get("msg"))
+        self.confirm(result, task_vars)
         return result
 
     def _reachability(self, planned: Mapping[str, Any], task_vars: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,9 @@ description:
   - Writes the files from which C(bocage-mesh@NAME.service) brings each interface up at each boot, and applies only the difference to live ones.
   - Peers that did not change keep their sessions; nothing restarts an interface to change a peer.
   - New interfaces come first, and those that are no longer wanted go last. The private keys stay.
+  - A change is made with a timer that takes it back. The controller then opens a B(new) connection to confirm it;
+    where that fails, the host returns to what it had, without interrupting sessions that the change did not touch,
+    and the task says so. A boot before the confirmation reverts, too.
   - Uses the kernel's WireGuard where it exists, and wireguard-go under systemd elsewhere.
 author:
   - The Bocage maintainers (@bocage-fleet)
@@ -108,6 +111,18 @@ options:
     type: str
     choices: [auto, kernel, userspace]
     default: auto
+  confirm_seconds:
+    description: After how long an unconfirmed change is taken back; with V(0) a change is kept without being confirmed.
+    type: int
+    default: 30
+  phase:
+    description: Used between the controller's half and the host's half of this module.
+    type: str
+    choices: [apply, confirm]
+    default: apply
+  token:
+    description: Names the change to confirm; used between the two halves of this module.
+    type: str
 requirements:
   - wg (Debian package wireguard-tools)
 """
@@ -149,11 +164,15 @@ removed:
   type: list
   elements: str
   returned: success
+token:
+  description: Names the change that waits for confirmation; empty where nothing waits.
+  type: str
+  returned: success
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
-from ansible_collections.bocage.fleet.plugins.module_utils._mesh.apply import ensure_interfaces
+from ansible_collections.bocage.fleet.plugins.module_utils._mesh.apply import confirm_interfaces, ensure_interfaces
 
 ARGUMENTS = {
     "interfaces": {
@@ -193,6 +212,9 @@ ARGUMENTS = {
     },
     "configuration_directory": {"type": "path", "default": "/etc/bocage/mesh"},
     "backend": {"type": "str", "choices": ["auto", "kernel", "userspace"], "default": "auto"},
+    "confirm_seconds": {"type": "int", "default": 30},
+    "phase": {"type": "str", "choices": ["apply", "confirm"], "default": "apply"},
+    "token": {"type": "str", "no_log": False},
 }
 
 
@@ -203,6 +225,9 @@ def main() -> None:
         return module.run_command(command)
 
     try:
+        if module.params["phase"] == "confirm":
+            confirm_interfaces(module.params, run)
+            module.exit_json(changed=True)
         module.exit_json(**ensure_interfaces(module.params, run, module.check_mode))
     except (BocageError, OSError) as error:
         module.fail_json(msg=str(error))

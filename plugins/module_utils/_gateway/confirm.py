@@ -20,12 +20,12 @@ from typing import Any
 
 from .._common.atomic import write_file
 from .._common.commands import Run, must
+from .._common.confirm import start_timer, stop_timer
 from .._common.errors import BocageError
 from .additions import FOLDER, Addition, blamed
 from .ruleset import TABLE
 
 TIMER = "bocage-nftables-revert"
-_STOP_TIMER = ["systemctl", "stop", f"{TIMER}.timer", f"{TIMER}.service"]
 _REFUSED = "nft refuses the planned ruleset, and nothing was changed: {said}"
 _REVERT = """\
 # Managed by Bocage: takes back a firewall change that nobody confirmed.
@@ -105,7 +105,7 @@ def apply_pending(paths: Paths, ruleset: str, run: Run, confirm_seconds: int) ->
     A change that an earlier run left unconfirmed is taken back first: one at a time.
     """
     if paths.pending.exists():
-        run(_STOP_TIMER)
+        stop_timer(run, TIMER)
         must(
             run, ["sh", str(paths.revert)], "The unconfirmed firewall change of an earlier run could not be taken back"
         )
@@ -132,13 +132,13 @@ def apply_pending(paths: Paths, ruleset: str, run: Run, confirm_seconds: int) ->
         paths.pending.unlink()
         raise BocageError(_REFUSED.format(said=(error or output).strip()))
     if confirm_seconds:
-        run(["systemctl", "reset-failed", f"{TIMER}.timer", f"{TIMER}.service"])
-        must(
+        start_timer(
             run,
-            ["systemd-run", "--quiet", f"--unit={TIMER}", f"--on-active={confirm_seconds}s", "--timer-property=AccuracySec=100ms",
-             "/bin/sh", str(paths.revert)],
+            TIMER,
+            confirm_seconds,
+            paths.revert,
             "The timer that takes a firewall change back could not be started, and nothing was changed",
-        )  # fmt: skip
+        )
     must(run, ["nft", "--file", str(paths.pending)], "nft could not load the planned ruleset")
     state = {**read_state(paths), "token": token, "pending_digest": live_digest(run)}
     write_file(paths.state, json.dumps(state).encode(), 0o644)
@@ -153,7 +153,7 @@ def confirm(paths: Paths, token: str, run: Run) -> None:
     state = read_state(paths)
     if not paths.pending.exists() or state.get("token") != token:
         raise taken_back
-    run(_STOP_TIMER)
+    stop_timer(run, TIMER)
     # the timer may have fired just before it was stopped
     digest = live_digest(run)
     if not paths.pending.exists() or digest is None or digest != state.get("pending_digest"):

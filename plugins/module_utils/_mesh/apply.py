@@ -23,6 +23,7 @@ from .._common.links import MAIN
 from .._common.systemd import read_units
 from .device import backend_of, kernel_has_wireguard, link, read
 from .interface import InterfaceState, configured_endpoints, desired_state, plan, render_addresses, render_configuration
+from .way_back import look, saved, script, way_back
 
 _LIVE = "live interface"
 # A crash of wireguard-go restarts what requires it; what is bound to it would only stop.
@@ -127,16 +128,46 @@ def _expected_public_key(parameters: Mapping[str, Any], run: Run) -> str:
 def ensure_interfaces(parameters: Mapping[str, Any], run: Run, check_mode: bool) -> dict[str, Any]:
     """All interfaces of the overlay: those that are new first, and those that are no longer wanted last.
 
-    All of them are checked before the first is touched. Raises BadInput or BocageError.
+    All of them are checked before the first is touched. With ``confirm_seconds`` a change is taken back by itself
+    unless the ``token`` of the result confirms it. Raises BadInput or BocageError.
     """
     directory = Path(parameters["configuration_directory"])
     shared = {name: parameters[name] for name in ("configuration_directory", "backend")}
     wanted = {one["name"]: {**one, **shared} for one in parameters["interfaces"]}
     if len(wanted) < len(parameters["interfaces"]):
         raise BadInput("An interface is listed twice; each name belongs to one interface.")
-    for one in wanted.values():
-        desired_state(_normal(one))
-    known = {path.stem for path in directory.glob(f"{MAIN}*.conf")}
+    states = {name: desired_state(_normal(one)) for name, one in wanted.items()}
+    back, seconds = way_back(directory), int(parameters.get("confirm_seconds") or 0)
+    if not check_mode:
+        back.take_back(run)
+    token = ""
+    if seconds and not check_mode:
+        foreseen = _ensure_all(wanted, shared, run, check_mode=True)
+        if not foreseen["changed"]:
+            return {**foreseen, "token": ""}
+        present = [look(run, name, _paths(directory, name)) for name in sorted({*wanted, *_known(directory)})]
+        token = back.prepare(run, script(present, wanted, states), saved(present), seconds)
+    return {**_ensure_all(wanted, shared, run, check_mode), "token": token}
+
+
+def confirm_interfaces(parameters: Mapping[str, Any], run: Run) -> None:
+    """Keep what was changed; raises BocageError where it was taken back already."""
+    way_back(Path(parameters["configuration_directory"])).confirm(run, parameters["token"] or "")
+
+
+def _known(directory: Path) -> set[str]:
+    """Interfaces that have files."""
+    return {path.stem for path in directory.glob(f"{MAIN}*.conf")}
+
+
+def _paths(directory: Path, name: str) -> list[Path]:
+    return [directory / f"{name}.conf", directory / f"{name}.ip", _drop_in(name)]
+
+
+def _ensure_all(
+    wanted: Mapping[str, Mapping[str, Any]], shared: Mapping[str, Any], run: Run, check_mode: bool
+) -> dict[str, Any]:
+    known = _known(Path(shared["configuration_directory"]))
     result: dict[str, Any] = {"changed": False, "actions": [], "diff": [], "interfaces": {}, "removed": []}
     for name in sorted(wanted, key=lambda name: name in known):
         done = ensure_present(wanted[name], run, check_mode)
@@ -225,7 +256,7 @@ def ensure_absent(parameters: Mapping[str, Any], run: Run, check_mode: bool) -> 
     name, directory = parameters["name"], Path(parameters["configuration_directory"])
     _check_name(name)
     unit = f"bocage-mesh@{name}.service"
-    paths = [directory / f"{name}.conf", directory / f"{name}.ip", _drop_in(name)]
+    paths = _paths(directory, name)
     before = {path: path.read_text() for path in paths if path.exists()}
     found = link(run, name)
     (state,) = read_units(run, [unit])

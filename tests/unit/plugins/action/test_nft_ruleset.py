@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible_collections.bocage.fleet.plugins.action.nft_ruleset import MODULE, ActionModule
+from ansible_collections.bocage.fleet.plugins.action.nft_ruleset import ActionModule
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.ruleset import policy_from, render
 
+MODULE = ActionModule.MODULE
 OPTIONS: dict[str, Any] = {"management_prefixes": ["198.51.100.192/28"], "overlay_sources": ["fd7b::/48"]}
 POLICY = {**OPTIONS, "mesh_interface": "bocage*", "mesh_ports": [51820]}
 DIFF = {"before": "", "after": "table inet bocage"}

@@ -49,6 +49,9 @@ def test_options_reach_the_library_with_their_defaults(call_module: Any, asked: 
                 ],
                 "configuration_directory": "/etc/bocage/mesh",
                 "backend": "auto",
+                "confirm_seconds": 30,
+                "phase": "apply",
+                "token": None,
             },
             False,
         )
@@ -81,3 +84,10 @@ def test_wrong_options_are_refused_before_anything_runs(call_module: Any, asked:
     )["msg"]  # fmt: skip
     assert "value of backend must be one of" in call_module(mesh_interfaces, interfaces=[], backend="other")["msg"]
     assert asked == []
+
+
+def test_the_second_half_confirms(call_module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    confirmed: list[str] = []
+    monkeypatch.setattr(mesh_interfaces, "confirm_interfaces", lambda given, _run: confirmed.append(given["token"]))
+    assert call_module(mesh_interfaces, interfaces=[], phase="confirm", token="0123")["changed"]
+    assert confirmed == ["0123"]
