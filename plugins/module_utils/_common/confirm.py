@@ -117,7 +117,7 @@ class WayBack:
         except FileNotFoundError as error:
             raise BocageError(
                 f"The change of {self.what} was already taken back on this host, "
-                "because no new connection confirmed it in time."
+                "because no new connection confirmed it in time; correct what cut the controller off and run again."
             ) from error
         sync_directory(self.folder)
         stop_timer(run, self.timer)

@@ -11,7 +11,8 @@ from bocage_core._common.confirm import WayBack
 from bocage_core._common.errors import BocageError
 
 TAKEN_BACK = (
-    "The change of the test was already taken back on this host, because no new connection confirmed it in time."
+    "The change of the test was already taken back on this host, because no new connection confirmed it in time; "
+    "correct what cut the controller off and run again."
 )
 
 

@@ -173,7 +173,8 @@ def test_the_next_run_takes_back_what_nobody_confirmed_and_its_token_is_void(hos
     with pytest.raises(BocageError) as refused:
         confirm_interfaces({**changed, "token": first["token"]}, host)
     assert str(refused.value) == (
-        "The change of the overlay was already taken back on this host, because no new connection confirmed it in time."
+        "The change of the overlay was already taken back on this host, because no new connection confirmed it in time; "
+        "correct what cut the controller off and run again."
     )
 
 
