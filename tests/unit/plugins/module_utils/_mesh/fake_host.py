@@ -216,12 +216,13 @@ class FakeHost:
                 device.mtu = int(size)
             case ["link", "set", "dev", _name, "up"]:
                 device.up = True
-            case ["route", "replace", prefix, "dev", _name, *source]:
+            case ["route", "replace", *rest]:
                 if not device.up:
                     return 2, "", "Error: Device for nexthop is not up.\n"
-                device.routes[prefix] = source[1] if source else None
-            case ["route", "del", prefix, "dev", _name]:
-                del device.routes[prefix]
+                at = rest.index("dev")
+                device.routes[" ".join(rest[:at])] = rest[at + 3] if "src" in rest else None
+            case ["route", "del", *rest]:
+                del device.routes[" ".join(rest[: rest.index("dev")])]
             case _:
                 raise AssertionError(words)
         return GOOD
@@ -242,11 +243,15 @@ class FakeHost:
         shown: list[dict[str, Any]] = []
         if family == "-6":
             shown += [{"dst": "fe80::/64", "protocol": "kernel"}, {"type": "multicast", "dst": "ff00::/8"}]
-        for prefix, source in device.routes.items():
+        for goal, source in device.routes.items():
+            prefix, *words = goal.split()
             if (":" in prefix) == (family == "-6"):
                 network = ipaddress.ip_network(prefix)
                 # as ip(8) writes them
                 short = "default" if not network.prefixlen else prefix
                 short = str(network.network_address) if network.prefixlen == network.max_prefixlen else short
-                shown.append({"dst": short, "protocol": "boot", **({"prefsrc": source} if source else {})})
+                more: dict[str, Any] = dict(zip(words[::2], words[1::2], strict=True))
+                if "metric" in more:
+                    more["metric"] = int(more["metric"])
+                shown.append({"dst": short, "protocol": "boot", **more, **({"prefsrc": source} if source else {})})
         return shown
