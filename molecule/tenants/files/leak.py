@@ -9,6 +9,7 @@ them are raw packets, so that a source can be another one's address.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -20,6 +21,7 @@ import time
 from pathlib import Path
 
 PORT = 7777
+IP_PKTINFO = 8  # of linux/in.h; Python's socket has it from 3.14 on
 MAGIC = b"LEAK"
 PROTOCOLS = {4: {"icmp": 1, "tcp": 6, "udp": 17}, 6: {"icmp": 58, "tcp": 6, "udp": 17}}
 # what the plan lets in; a gateway opens ping alone to its LAN
@@ -132,12 +134,10 @@ def send(probes: list[dict]) -> None:
             source = probe["forged"] or own_source(family, probe["address"])
             if source is None:
                 continue
-            try:
-                raw[family].sendto(
-                    packet(family, probe["protocol"], probe["token"], source, probe["address"]), (probe["address"], 0)
-                )
-            except OSError:
-                pass  # no way there
+            made = packet(family, probe["protocol"], probe["token"], source, probe["address"])
+            # there may be no way
+            with contextlib.suppress(OSError):
+                raw[family].sendto(made, (probe["address"], 0))
             time.sleep(0.001)
         time.sleep(1.5)
 
@@ -148,13 +148,17 @@ def listen(path: Path) -> None:
     for family, kind in ((4, socket.AF_INET), (6, socket.AF_INET6)):
         for protocol, number in PROTOCOLS[family].items():
             raw[socket.socket(kind, socket.SOCK_RAW, number)] = (family, protocol)
-    echo = []
-    for family, kind, everywhere in ((4, socket.AF_INET, "0.0.0.0"), (6, socket.AF_INET6, "::")):
+    echo: dict[socket.socket, int] = {}
+    for family, kind, level, option in (
+        (4, socket.AF_INET, socket.IPPROTO_IP, IP_PKTINFO),
+        (6, socket.AF_INET6, socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO),
+    ):
         one = socket.socket(kind, socket.SOCK_DGRAM)
         if family == 6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        one.bind((everywhere, PORT))
-        echo.append(one)
+        one.setsockopt(level, option, 1)
+        one.bind(("", PORT))
+        echo[one] = family
     notes: dict[str, set[int]] = {"arrived": set(), "answered": set()}
 
     def stop(*_unused: object) -> None:
@@ -165,22 +169,33 @@ def listen(path: Path) -> None:
     try:
         while True:
             for one in select.select([*raw, *echo], [], [])[0]:
-                data, sender = one.recvfrom(2048)
-                if one in raw:
-                    take(notes, *raw[one], data)
-                elif data.startswith(MAGIC):
-                    one.sendto(b"BACK" + data[4:8], sender[:2])
+                # an answer to a forged source has no way
+                with contextlib.suppress(OSError):
+                    if one in raw:
+                        take(notes, *raw[one], one.recv(2048))
+                    else:
+                        answer(one, echo[one])
     finally:
         path.write_text(json.dumps({name: sorted(tokens) for name, tokens in notes.items()}))
+
+
+def answer(one: socket.socket, family: int) -> None:
+    """Echo a datagram from the very address that it came to, as a server of a gateway's several addresses must."""
+    data, more, _flags, sender = one.recvmsg(2048, 256)
+    if not data.startswith(MAGIC):
+        return
+    level, kind, given = more[0]
+    own = struct.pack("=i4s4s", 0, given[8:12], bytes(4)) if family == 4 else given[:16] + bytes(4)
+    one.sendmsg([b"BACK" + data[4:8]], [(level, kind, own)], 0, sender)
 
 
 def take(notes: dict[str, set[int]], family: int, protocol: str, data: bytes) -> None:
     body = data[(data[0] & 15) * 4 :] if family == 4 else data
     if protocol == "tcp":
-        _port, to, number, acknowledged, _offset, flags = struct.unpack("!HHIIBB", body[:14])
+        port, to, number, acknowledged, _offset, flags = struct.unpack("!HHIIBB", body[:14])
         if to == PORT and flags & 0x12 == 2:
             notes["arrived"].add(number)
-        elif _port == PORT and flags & 0x10:
+        elif port == PORT and flags & 0x10:
             notes["answered"].add((acknowledged - 1) & 0xFFFFFFFF)
         return
     payload = body[8:16]

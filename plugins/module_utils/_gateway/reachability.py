@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._common.findings import listed
-from .rights import ALL, ANYONE, HOST, RULE, Rights, rights_of
+from .rights import ALL, ANYONE, HOST, LAN, RULE, Rights, rights_of
 
 # Of a first run on a large hub, the rest is in the ruleset itself.
 LINES_AT_MOST = 40
+WHOLE = "the whole overlay"
 
 
 class Names:
@@ -21,7 +22,7 @@ class Names:
 
     def __init__(self, ula_prefix: str, sites: Mapping[str, Any]) -> None:
         """From the variables as they are written: made anew for each host that changes, so no estate is built."""
-        self._of: dict[str, str] = {ula_prefix: "the whole overlay"}
+        self._of: dict[str, str] = {ula_prefix: WHOLE}
         self._by_index: dict[str, str] = {}
         self._sites_of: dict[str, set[str]] = {}
         try:
@@ -38,6 +39,7 @@ class Names:
                 self._of[str(values["overlay_ipv4_prefix"])] = label
             if tenant:
                 self._sites_of.setdefault(str(tenant), set()).add(label)
+        self._labels = frozenset(self._by_index.values())
 
     def of(self, prefix: str) -> str:
         known = self._of.get(prefix)
@@ -57,6 +59,8 @@ class Names:
     def many(self, prefixes: Iterable[str]) -> list[str]:
         """Names of prefixes, each once; all sites of a tenant as one."""
         names = {self.of(prefix) for prefix in prefixes}
+        if WHOLE in names:
+            names -= self._labels
         for tenant in sorted({name.split(" ", 1)[0] for name in names if " " in name}):
             whole = self._sites_of.get(tenant)
             if whole is not None and len(whole) > 1 and whole <= names:
@@ -118,7 +122,7 @@ def _lines(
     lines = []
     for (service, words), reached in sorted(merged.items(), key=lambda item: (item[0][1], item[0][0])):
         who = listed(words)
-        does = f"{verb}s" if words in ((ANYONE,), ("the LAN",)) else verb
+        does = f"{verb}s" if words in ((ANYONE,), (LAN,), (WHOLE,)) else verb
         if service.startswith(f"{RULE} "):
             lines.append(f"{who} {does} what this rule lets in: {service.removeprefix(f'{RULE} ')}")
         elif service == ALL:

@@ -132,6 +132,7 @@ def test_machines_on_a_lan() -> None:
     erp, gateway = reachability.machine("erp", "lyon"), reachability.machine("gw1-lyon")
     desk, tele = reachability.machine("desk-lyon"), reachability.machine("tele-lyon")
     assert reachability.between(erp, gateway, "198.18.60.1") == "ping"
+    assert reachability.between(erp, gateway, "198.19.101.1") == "nothing"
     assert reachability.between(erp, tele, "198.19.3.1") == "nothing"
     assert reachability.between(desk, erp, "198.18.60.30") == "neighbours"
     assert reachability.between(desk, erp, "198.19.101.30") == "everything"

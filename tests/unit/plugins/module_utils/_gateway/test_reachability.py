@@ -107,6 +107,12 @@ def test_a_hub_that_relays_for_one_tenant_more() -> None:
     ]
 
 
+def test_a_shared_hub_is_told_in_short() -> None:
+    hub = {**PLAIN, "overlay_sources": ["fd7b:4c1e:90a2::/48", "198.19.1.0/24", "198.19.2.0/24"]}
+    opened = {**hub, "services": [{"name": "names", "protocol": "udp", "port": 53, "source": "overlay"}]}
+    assert changes(hub, opened, "hub1") == ["the whole overlay gains udp 53 (names) on hub1"]
+
+
 def test_a_ruleset_of_the_same_rights_in_other_words_is_no_change() -> None:
     again = gateway(list(reversed(LYON)))
     assert changes(gateway(LYON), again) == ["nobody gains or loses access"]
