@@ -13,7 +13,7 @@ from ansible_collections.bocage.fleet.plugins.module_utils._common.exits import 
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.access import plan_access
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.routing import plan_routing
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.classes import ClassPlanner
-from ansible_collections.bocage.fleet.plugins.module_utils._mesh.mtu import with_sizes
+from ansible_collections.bocage.fleet.plugins.module_utils._mesh.mtu import SizePlanner
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.names import plan_names
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.peers import MeshPlanner
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.proofs import plan_outsider_probes, plan_probes
@@ -44,7 +44,8 @@ class ActionModule(ControllerAction):
             estate = estate_of(task_vars, assume_enrolled=arguments["assume_enrolled"])
             exits = Exits(estate)
             planner = MeshPlanner(estate, arguments["keepalive_seconds"])
-            classes = ClassPlanner(estate, lambda name: with_sizes(estate, name, planner.host(name)))
+            classes = ClassPlanner(estate, lambda name: sizes.host(name, planner.host(name)))
+            sizes = SizePlanner(estate)
             makers: dict[str, Callable[[str], Any]] = {
                 "mesh": classes.mesh,
                 "classes": classes.host,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from .._common.errors import BadInput
 from .._common.estate import Estate, Host
@@ -23,6 +23,10 @@ from .._common.path_finding import WIREGUARD_BYTES
 VXLAN_BYTES = 40 + 8 + 8 + 14
 # IP and TCP without options: what a segment's payload leaves of a packet (RFC 9293, section 3.7.1).
 TCP_BYTES: Mapping[int, int] = {4: 20 + 20, 6: 40 + 20}
+
+
+# How a host is placed, after the name of the first host that is placed so.
+_Kind: TypeAlias = tuple[str, tuple[object, ...]]
 
 
 def inside(underlay_mtu: int, version: int) -> int:
@@ -61,45 +65,66 @@ def path_mtu(host: Host, other: Host) -> int:
 
 
 def interface_mtu(estate: Estate, host: Host, peers: Iterable[str]) -> int:
-    """The MTU of an interface of ``host`` with these peers (names of hosts): that of the narrowest path.
-
-    An interface without peers has what fits the host's underlay over either version.
-    """
-    # hosts that are placed alike make paths alike
-    seen: set[tuple[object, ...]] = set()
-    narrowest: int | None = None
-    for name in peers:
-        other = estate.hosts[name]
-        kind = (other.own_underlay_mtu, other.site.name, _version(other.endpoint), _version(other.lan_endpoint))
-        if kind not in seen:
-            seen.add(kind)
-            mtu = path_mtu(host, other)
-            narrowest = mtu if narrowest is None else min(narrowest, mtu)
-    return inside(host.underlay_mtu, 6) if narrowest is None else narrowest
+    """The MTU of one interface; who plans for many hosts uses one SizePlanner."""
+    return SizePlanner(estate).interface(host, peers)
 
 
 def _version(address: str | None) -> int:
     return 0 if not address else 6 if ":" in address else 4
 
 
-def with_sizes(estate: Estate, host_name: str, mesh: Mapping[str, Any]) -> dict[str, Any]:
-    """A host's mesh plan with ``mtu`` for the main interface and for each link, and with ``paths``.
+class SizePlanner:
+    """Plans the sizes of any host of an estate; what hosts have in common is worked out once and shared."""
 
-    These have for each peer its overlay address, which can be tried, and the size that is planned for it.
-    """
-    host = estate.hosts[host_name]
-    main, *links = (
-        {**part, "mtu": interface_mtu(estate, host, [peer["name"] for peer in part["peers"]])}
-        for part in (mesh, *mesh.get("links", ()))
-    )
-    # a gateway that has a link is reached by it
-    sizes = {peer["name"]: part["mtu"] for part in (main, *links) for peer in part["peers"]}
-    main["paths"] = [
-        {"peer": name, "address": estate.hosts[name].address6, "mtu": mtu} for name, mtu in sorted(sizes.items())
-    ]
-    if "links" in mesh:
-        main["links"] = links
-    return main
+    def __init__(self, estate: Estate) -> None:
+        self._estate = estate
+        self._kinds: dict[str, _Kind] = {}
+        self._leaders: dict[tuple[object, ...], _Kind] = {}
+        self._between: dict[tuple[_Kind, _Kind], int] = {}
+        self._paths: dict[tuple[str, int], dict[str, Any]] = {}
+
+    def interface(self, host: Host, peers: Iterable[str]) -> int:
+        """The MTU of an interface of ``host`` with these peers (names of hosts): that of the narrowest path.
+
+        An interface without peers has what fits the host's underlay over either version.
+        """
+        own, kinds = self._kind(host.name), self._kinds
+        narrowest: int | None = None
+        for kind in {kinds.get(name) or self._kind(name) for name in peers}:
+            mtu = self._between.get((own, kind))
+            if mtu is None:
+                mtu = self._between[own, kind] = path_mtu(host, self._estate.hosts[kind[0]])
+            narrowest = mtu if narrowest is None else min(narrowest, mtu)
+        return inside(host.underlay_mtu, 6) if narrowest is None else narrowest
+
+    def host(self, host_name: str, mesh: Mapping[str, Any]) -> dict[str, Any]:
+        """A host's mesh plan with ``mtu`` for the main interface and for each link, and with ``paths``.
+
+        These have for each peer its overlay address, which can be tried, and the size that is planned for it.
+        Hosts share the parts: they are for reading.
+        """
+        host = self._estate.hosts[host_name]
+        names = [[peer["name"] for peer in part["peers"]] for part in (mesh, *mesh.get("links", ()))]
+        main, *links = [self.interface(host, found) for found in names]
+        # a gateway that has a link is reached by it
+        sizes = {name: mtu for found, mtu in zip(names, (main, *links), strict=True) for name in found}
+        made = self._paths
+        paths = [made.get(one) or self._path(*one) for one in sorted(sizes.items())]
+        planned = {**mesh, "mtu": main, "paths": paths}
+        if "links" in mesh:
+            planned["links"] = [{**link, "mtu": mtu} for link, mtu in zip(mesh["links"], links, strict=True)]
+        return planned
+
+    def _kind(self, name: str) -> _Kind:
+        """What decides about a host's paths, led by the first host that is placed so."""
+        host = self._estate.hosts[name]
+        placed = (host.own_underlay_mtu, host.site.name, _version(host.endpoint), _version(host.lan_endpoint))
+        kind = self._kinds[name] = self._leaders.setdefault(placed, (name, placed))
+        return kind
+
+    def _path(self, name: str, mtu: int) -> dict[str, Any]:
+        path = {"peer": name, "address": self._estate.hosts[name].address6, "mtu": mtu}
+        return self._paths.setdefault((name, mtu), path)
 
 
 def segment_mtu(mesh_mtus: Iterable[int]) -> int:

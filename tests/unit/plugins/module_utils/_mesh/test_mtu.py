@@ -77,7 +77,7 @@ def test_a_link_carries_what_its_one_path_does() -> None:
     written = demo()
     written.hosts["tele1"]["underlay_mtu"] = 1400
     estate = written.estate()
-    planned = mtu.with_sizes(estate, "tele1", MeshPlanner(estate).host("tele1"))
+    planned = mtu.SizePlanner(estate).host("tele1", MeshPlanner(estate).host("tele1"))
     assert [(link["peers"][0]["name"], link["mtu"]) for link in planned["links"]] == [("gw1", 1340), ("gw2", 1320)]
     assert [(one["peer"], one["mtu"]) for one in planned["paths"]] == [("gw1", 1340), ("gw2", 1320), ("hub1", 1340)]
 
@@ -117,7 +117,7 @@ def test_a_plan_has_the_size_of_each_interface_and_of_each_path() -> None:
         "peers": [{"name": "hub1"}, {"name": "desk1"}],
         "links": [{"name": "bocage0-1-2", "peers": [{"name": "gw2"}]}],
     }
-    planned = mtu.with_sizes(estate, "gw1", mesh)
+    planned = mtu.SizePlanner(estate).host("gw1", mesh)
     assert planned == {
         **mesh,
         "mtu": 1440,
@@ -129,14 +129,14 @@ def test_a_plan_has_the_size_of_each_interface_and_of_each_path() -> None:
         ],
     }
     assert "mtu" not in mesh
-    assert mtu.with_sizes(estate, "tele1", mesh)["mtu"] == 1440
-    assert mtu.with_sizes(estate, "tele1", mesh)["links"][0]["mtu"] == 1420
+    assert mtu.SizePlanner(estate).host("tele1", mesh)["mtu"] == 1440
+    assert mtu.SizePlanner(estate).host("tele1", mesh)["links"][0]["mtu"] == 1420
 
 
 def test_every_plan_of_an_estate_has_sizes() -> None:
     estate = demo().estate()
     planner = MeshPlanner(estate)
     for name in estate.hosts:
-        planned = mtu.with_sizes(estate, name, planner.host(name))
+        planned = mtu.SizePlanner(estate).host(name, planner.host(name))
         assert {path["peer"] for path in planned["paths"]} >= {peer["name"] for peer in planned["peers"]}
         assert planned["mtu"] <= 1440
