@@ -34,7 +34,7 @@ from .links import (
 )
 from .rules import FAMILIES, TABLE, render
 
-UNIT = "bocage-segments.service"
+UNIT, ELECTOR = "bocage-segments.service", "bocage-segments-elector.service"
 TIMER = "bocage-segments-revert"
 DIGEST = "rules.sha256"
 _FILTERS = "/proc/sys/net/bridge/bridge-nf-call-*"
@@ -56,9 +56,10 @@ def ensure(parameters: Mapping[str, Any], run: Run, check_mode: bool) -> dict[st
     files = _files(folder, parameters, ends, own)
     before = {path: _text(path) for path in files}
     changed = {path: text for path, text in files.items() if before[path] != text}
-    (unit,) = read_units(run, [UNIT])
+    unit, elector = read_units(run, [UNIT, ELECTOR])
     made = made_links(before[folder / "links.ip"])
-    actions = [] if parameters["phase"] == "confirm" else list(moves)
+    actions = [] if any(end.gateway for end in ends) else _of_unit(ELECTOR, elector, False)
+    actions += [] if parameters["phase"] == "confirm" else moves
     if ends and unit.active:
         if folder / "rules.nft" in changed or _digest(run) != _text(folder / DIGEST).strip():
             actions.append(Action("load the rules", ("nft", "--file", str(folder / "rules.nft"))))
@@ -69,7 +70,7 @@ def ensure(parameters: Mapping[str, Any], run: Run, check_mode: bool) -> dict[st
         actions += [
             Action(f"remove {name}", ("ip", "link", "delete", "dev", name)) for name in sorted(stale & set(live))
         ]
-    actions += _of_unit(unit, bool(ends))
+    actions += _of_unit(UNIT, unit, bool(ends))
     if not ends and _digest(run):
         actions += [
             Action(f"remove the rules for {family}", ("nft", "delete", "table", family, TABLE)) for family in FAMILIES
@@ -109,14 +110,14 @@ def _files(folder: Path, parameters: Mapping[str, Any], ends: Sequence[End], own
     }
 
 
-def _of_unit(unit: UnitState, wanted: bool) -> list[Action]:
+def _of_unit(name: str, unit: UnitState, wanted: bool) -> list[Action]:
     actions = []
     if wanted != unit.active:
         verb = "restart" if wanted else "stop"
-        actions.append(Action(f"{verb} {UNIT}", ("systemctl", verb, UNIT)))
+        actions.append(Action(f"{verb} {name}", ("systemctl", verb, name)))
     if wanted != unit.enabled:
         verb = "enable" if wanted else "disable"
-        actions.append(Action(f"{verb} {UNIT}", ("systemctl", verb, "--quiet", UNIT)))
+        actions.append(Action(f"{verb} {name}", ("systemctl", verb, "--quiet", name)))
     return actions
 
 

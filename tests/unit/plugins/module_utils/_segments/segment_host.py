@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bocage_core._segments.apply import UNIT, ensure
+from bocage_core._segments.apply import ELECTOR, UNIT, ensure
 from network_namespace import Answer, NetworkNamespace
 
 SCRIPT = str(Path(__file__).parents[5] / "roles/segments/files/lan-bridge")
@@ -34,7 +34,7 @@ class SegmentHost:
     def __init__(self, namespace: NetworkNamespace, folder: Path) -> None:
         self.namespace = namespace
         self.folder = folder
-        self.active = self.enabled = False
+        self.active = self.enabled = self.elector = False
         self.timers: list[list[str]] = []
         self.commands: list[list[str]] = []
 
@@ -53,8 +53,12 @@ class SegmentHost:
         if command[1] == "show":
             state, enabled = ("active" if self.active else "inactive"), ("enabled" if self.enabled else "disabled")
             text = f"LoadState=loaded\nActiveState={state}\nSubState=exited\nUnitFileState={enabled}\nNeedDaemonReload=no\n"
-            return 0, text, ""
-        if command[1] == "stop" and command[2] != UNIT:
+            elector = "active" if self.elector else "inactive"
+            more = f"LoadState=loaded\nActiveState={elector}\nSubState=running\nUnitFileState=disabled\nNeedDaemonReload=no\n"
+            return 0, f"{text}\n{more}", ""
+        if command[1:] == ["stop", ELECTOR]:
+            self.elector = False
+        elif command[1] == "stop" and command[2] != UNIT:
             self.timers.clear()
         elif command[1] in ("enable", "disable"):
             self.enabled = command[1] == "enable"

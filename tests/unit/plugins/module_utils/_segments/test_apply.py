@@ -150,7 +150,10 @@ def test_the_port_of_a_gateway_stays_closed(gateway: SegmentHost) -> None:
 def test_the_lan_interface_comes_back(gateway: SegmentHost) -> None:
     routes = gateway.namespace.must("ip", "route")
     gateway.ensure(of_gateway())
+    gateway.elector = True
+    assert not gateway.ensure(of_gateway())["changed"]
     gateway.ensure()
+    assert not gateway.elector
     assert names(gateway) == {"lo", "lan0", "switch0"}
     assert link(gateway, "lan0")["linkinfo"]["info_kind"] == "veth"
     assert "198.18.1.21/24" in gateway.namespace.must("ip", "-brief", "address", "show", "dev", "lan0")
