@@ -52,9 +52,7 @@ class ActionModule(ControllerAction):
                 "access": lambda name: classes.with_ports(name, plan_access(estate, name, exits)),
                 "names": lambda name: plan_names(estate, name),
                 "routing": lambda name: plan_routing(estate, name, exits),
-                "segments": SegmentPlanner(
-                    estate, lambda name: int(with_sizes(estate, name, planner.host(name))["mtu"])
-                ).host,
+                "segments": SegmentPlanner(estate, lambda name: int(sizes.host(name, planner.host(name))["mtu"])).host,
                 "probes": lambda name: [probe.to_dict() for probe in plan_probes(estate, name, arguments["pages"])],
             }
             plans = {
