@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`bocage-agent report [--print]`, `bocage-agent status` and `bocage-agent seals check|write|verify`.
+"""`bocage-agent report [--print]`, `status`, `seals check|write|verify` and `gateway-health`.
 
 Loading is most of the time of a short call, so that each verb loads what it needs and no more.
 """
@@ -24,7 +24,12 @@ _DEEDS_OF_A_CONTROLLER = ("check", "write")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _options(sys.argv[1:] if arguments is None else list(arguments))
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given == ["gateway-health"]:
+        from .gateway_health import main as look_after_gateway
+
+        return look_after_gateway()
+    options = _options(given)
     try:
         settings = read_settings(options.config)
         if options.verb == "status":

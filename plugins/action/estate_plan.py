@@ -12,6 +12,7 @@ from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import
 from ansible_collections.bocage.fleet.plugins.module_utils._common.exits import Exits
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.access import plan_access
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.routing import plan_routing
+from ansible_collections.bocage.fleet.plugins.module_utils._gateway.takeover import plan_takeover
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.classes import ClassPlanner
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.mtu import SizePlanner
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.names import plan_names
@@ -22,7 +23,7 @@ from ansible_collections.bocage.fleet.plugins.plugin_utils.controller_action imp
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of
 
 # The last one takes a probe for each pair of hosts: only a proof asks for it.
-PARTS = ("mesh", "classes", "access", "names", "routing", "segments", "probes")
+PARTS = ("mesh", "classes", "access", "names", "routing", "takeover", "segments", "probes")
 
 
 class ActionModule(ControllerAction):
@@ -32,7 +33,7 @@ class ActionModule(ControllerAction):
         _unused, arguments = self.validate_argument_spec(
             {
                 "hosts": {"type": "list", "elements": "str", "required": True},
-                "parts": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS[:6])},
+                "parts": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS[:-1])},
                 "keepalive_seconds": {"type": "int", "default": 25},
                 "pages": {"type": "list", "elements": "dict", "default": []},
                 "outsiders": {"type": "list", "elements": "str", "default": []},
@@ -53,6 +54,7 @@ class ActionModule(ControllerAction):
                 "names": lambda name: plan_names(estate, name),
                 "routing": lambda name: plan_routing(estate, name, exits),
                 "segments": SegmentPlanner(estate, lambda name: int(sizes.host(name, planner.host(name))["mtu"])).host,
+                "takeover": lambda name: plan_takeover(estate, name, exits),
                 "probes": lambda name: [probe.to_dict() for probe in plan_probes(estate, name, arguments["pages"])],
             }
             plans = {

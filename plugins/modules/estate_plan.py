@@ -34,8 +34,8 @@ options:
     description: What to plan. C(probes) are one for each pair of hosts and address, so ask for them only to run them.
     type: list
     elements: str
-    choices: [mesh, classes, access, names, routing, segments, probes]
-    default: [mesh, classes, access, names, routing, segments]
+    choices: [mesh, classes, access, names, routing, takeover, segments, probes]
+    default: [mesh, classes, access, names, routing, takeover, segments]
   keepalive_seconds:
     description: Interval of persistent keepalive of hosts behind NAT.
     type: int
@@ -73,7 +73,8 @@ hosts:
   description: By host, the plans that O(parts) names. These are C(mesh) (addresses, peers and routes of the
     main interface, the links to single gateways and of classes of traffic, sizes of packets), C(classes) (classes of
     traffic and their interfaces), C(access) (prefixes that may come in or pass), C(names) (records and servers),
-    C(routing) (sessions with gateways), C(segments) (layer 2) and C(probes) (what a proof tries).
+    C(routing) (sessions with gateways), C(takeover) (what a gateway does for another one), C(segments) (layer 2) and
+    C(probes) (what a proof tries).
   type: dict
   returned: success
 not_enrolled:

@@ -120,10 +120,35 @@ options:
     description: Interface on the site's LAN, required with O(exits).
     type: str
   translation:
-    description: Whether the LAN sees the gateway's address or the overlay's.
+    description: What the LAN sees of IPv4, the gateway's own address, the first one of O(floating_addresses), or the overlay's.
     type: str
-    choices: [masquerade, none]
+    choices: [masquerade, floating, none]
     default: masquerade
+  translation_ipv6:
+    description: What the LAN sees of IPv6, as with O(translation).
+    type: str
+    choices: [masquerade, floating, none]
+    default: masquerade
+  floating_addresses:
+    description: Addresses on the LAN that another gateway takes over.
+    type: list
+    elements: str
+    default: []
+  sibling_addresses:
+    description: Addresses on the LAN of the other gateways of the site, with whom floating addresses are agreed on (VRRP).
+    type: list
+    elements: str
+    default: []
+  sibling_interfaces:
+    description: Interfaces of the overlay by which the other gateways of the site come.
+    type: list
+    elements: str
+    default: []
+  untracked_ports:
+    description: UDP ports that make no connections in the kernel's table.
+    type: list
+    elements: int
+    default: []
   helpers:
     description: Protocols that name addresses inside their packets, which the gateway follows on their way into the LAN
       and translates there, too.
@@ -230,7 +255,12 @@ ARGUMENTS = {
         },
     },
     "lan_interface": {"type": "str"},
-    "translation": {"type": "str", "choices": ["masquerade", "none"], "default": "masquerade"},
+    "translation": {"type": "str", "choices": ["masquerade", "floating", "none"], "default": "masquerade"},
+    "translation_ipv6": {"type": "str", "choices": ["masquerade", "floating", "none"], "default": "masquerade"},
+    "floating_addresses": {"type": "list", "elements": "str", "default": []},
+    "sibling_addresses": {"type": "list", "elements": "str", "default": []},
+    "sibling_interfaces": {"type": "list", "elements": "str", "default": []},
+    "untracked_ports": {"type": "list", "elements": "int", "default": []},
     "helpers": {"type": "list", "elements": "str", "choices": ["sip", "h323"], "default": []},
     "directory": {"type": "path", "default": "/etc/bocage/nftables"},
     "confirm_seconds": {"type": "int", "default": 30},

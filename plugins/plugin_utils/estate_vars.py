@@ -23,6 +23,7 @@ HOST_VARIABLES = (
     "mesh_port",
     "underlay_mtu",
     "voice_classes",
+    "gateway_floating_addresses",
 )
 
 

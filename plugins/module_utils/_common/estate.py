@@ -47,6 +47,8 @@ class Site:
     underlay_mtu: int = DEFAULT_UNDERLAY_MTU
     lan_mtu: int = DEFAULT_UNDERLAY_MTU
     segments: Mapping[str, Segment] = field(default_factory=dict)
+    # addresses on the LAN that must answer a gateway; without any, those of names
+    health_targets: tuple[str, ...] = ()
 
     @property
     def reached_prefixes(self) -> tuple[str, ...]:
@@ -75,6 +77,8 @@ class Host:
     # what the host's own network carries, where that is declared; else the site's values count
     own_underlay_mtu: int | None = None
     traffic_classes: tuple[TrafficClass, ...] = ()
+    # of a gateway: addresses on its LAN that another one takes over
+    floating_addresses: tuple[str, ...] = ()
 
     @property
     def underlay_mtu(self) -> int:
@@ -152,6 +156,7 @@ def _site(name: str, values: object, ula: ipaddress.IPv6Network) -> Site:
             lan_prefixes=tuple(str(ipaddress.ip_network(prefix)) for prefix in values.get("lan_prefixes") or ()),
             hub=values.get("hub") or None,
             names={str(key): tuple(map(str, value)) for key, value in (values.get("names") or {}).items()},
+            health_targets=tuple(str(ipaddress.ip_address(one)) for one in values.get("health_targets") or ()),
             lan_translation={
                 str(ipaddress.ip_network(inside)): str(ipaddress.ip_network(outside))
                 for inside, outside in (values.get("lan_translation") or {}).items()
@@ -169,6 +174,15 @@ def _traffic_classes(name: str, declared: Sequence[Mapping[str, Any]]) -> tuple[
         return read_classes(declared)
     except BadInput as error:
         raise BadInput(f"Host {name}: voice_classes {error}") from error
+
+
+def _floating(name: str, values: object) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_address(one)) for one in values)  # type: ignore[attr-defined]
+    except (TypeError, ValueError) as error:
+        raise BadInput(
+            f"Host {name} has unusable gateway_floating_addresses: {error}; give a list of addresses of its LAN."
+        ) from error
 
 
 class _Builder:
@@ -214,6 +228,7 @@ class _Builder:
             port=port,
             public_key=values.get("public_key") or None,
             own_underlay_mtu=_mtu(values.get("underlay_mtu"), f"Host {name}", "underlay_mtu"),
+            floating_addresses=_floating(name, values.get("gateway_floating_addresses") or ()),
             traffic_classes=_traffic_classes(name, values.get("voice_classes") or ()),
         )
 

@@ -49,6 +49,7 @@ SITE_OPTIONS: Options = {
     "underlay_mtu": {"type": "int"},
     "lan_mtu": {"type": "int"},
     "high_availability": {"type": "bool"},
+    "health_targets": {"type": "list", "elements": "str"},
     "connections": {"type": "int"},
     "traffic_peak_to_mean": {"type": "float"},
     "headroom_percent": {"type": "int"},
@@ -79,6 +80,7 @@ HOST_OPTIONS: Options = {
     "mesh_endpoint": {"type": "str"},
     "mesh_lan_endpoint": {"type": "str"},
     "underlay_mtu": {"type": "int"},
+    "gateway_floating_addresses": {"type": "list", "elements": "str"},
     "gateway_resources": {"type": "dict", "options": GATEWAY_RESOURCES},
 }
 

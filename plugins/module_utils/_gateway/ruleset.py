@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .._common.errors import BadInput
 from .additions import CHAINS, Addition, lines_of
 
 TABLE = "bocage"
+# The protocol's number (RFC 5798, section 5.1.1.4).
+VRRP = 112
 # RFC 4890, section 4.4: what a host must not drop for IPv6 to work.
 ICMPV6_ESSENTIAL = (
     "destination-unreachable, packet-too-big, time-exceeded, parameter-problem, "
@@ -65,7 +67,13 @@ class Policy:
     exit_sources: Sequence[str] = ()
     exit_destinations: Sequence[str] = ()
     lan_interface: str | None = None
-    masquerade: bool = False
+    # by family: masquerade, none, or the address that the LAN sees
+    translation: Mapping[str, str] = field(default_factory=dict)
+    # of the other gateways of the site: on the LAN, and the interfaces by which they come over the overlay
+    sibling_addresses: Sequence[str] = ()
+    sibling_interfaces: Sequence[str] = ()
+    # what a session in the kernel's table would only hold up
+    untracked_ports: Sequence[int] = ()
     # one to one: a prefix of the LAN and the one by which the overlay knows it
     lan_translation: Sequence[tuple[str, str]] = ()
     helpers: Sequence[str] = ()
@@ -107,12 +115,33 @@ def policy_from(parameters: Mapping[str, Any]) -> Policy:
         exit_sources=_networks(exits, "sources", "exits."),
         exit_destinations=_networks(exits, "destinations", "exits."),
         lan_interface=parameters.get("lan_interface"),
-        masquerade=parameters.get("translation") == "masquerade",
+        translation=_translations(parameters) if exits else {},
+        sibling_addresses=_networks(parameters, "sibling_addresses"),
+        sibling_interfaces=tuple(sorted(parameters.get("sibling_interfaces") or ())),
+        untracked_ports=tuple(sorted(set(map(int, parameters.get("untracked_ports") or ())))),
         lan_translation=tuple(
             _pair(inside, outside) for inside, outside in sorted((exits.get("lan_translation") or {}).items())
         ),
         helpers=tuple(sorted(set(parameters.get("helpers") or ()))),
     )
+
+
+def _translations(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """What the LAN sees by family, ip and ip6; raises BadInput where there is no address to show."""
+    found = {}
+    floating = [str(ipaddress.ip_address(one)) for one in parameters.get("floating_addresses") or ()]
+    for family, option in (("ip", "translation"), ("ip6", "translation_ipv6")):
+        wanted = parameters.get(option) or "masquerade"
+        if wanted == "floating":
+            wanted = next((one for one in floating if (":" in one) == (family == "ip6")), "")
+            if not wanted:
+                words = "IPv6" if family == "ip6" else "IPv4"
+                raise BadInput(
+                    f"This gateway has gateway_{option} floating but no {words} address among its "
+                    "gateway_floating_addresses; give it one, or choose masquerade or none."
+                )
+        found[family] = wanted
+    return found
 
 
 def _pair(inside: str, outside: str) -> tuple[str, str]:
@@ -170,6 +199,10 @@ def _input(policy: Policy) -> list[str]:
     rules.append(f'iifname "{policy.mesh_interface}" drop')
     rules += _management_rules(policy, _outside(policy.management_prefixes, policy.overlay_sources))
     if policy.lan_interface:
+        rules += [
+            f'iifname "{policy.lan_interface}" {match} meta l4proto {VRRP} accept comment "floating addresses"'
+            for match in _match("saddr", policy.sibling_addresses)
+        ]
         rules += [f'iifname "{policy.lan_interface}" {rule}' for rule in _service_rules(policy, "lan")]
         rules.append(f'iifname "{policy.lan_interface}" icmp type echo-request accept')
         rules.append(f'iifname "{policy.lan_interface}" icmpv6 type echo-request accept')
@@ -238,7 +271,23 @@ def _forward(policy: Policy) -> list[str]:
             f'iifname "{mesh}" oifname "{policy.lan_interface}" {match} accept comment "into the LAN"'
             for match in _exit_matches(policy)
         ]
+    if policy.sibling_interfaces:
+        names = _set(f'"{name}"' for name in policy.sibling_interfaces)
+        # answers of the LAN to hosts that the other gateway has no way to any more; it let them in
+        rules += [
+            f'iifname {names} oifname "{mesh}" {family} saddr {_set(sources)} {family} daddr {_set(hosts)} '
+            'accept comment "for another gateway"'
+            for family, sources in _families(policy.exit_destinations)
+            for other, hosts in _families(policy.exit_sources)
+            if family == other
+        ]
     return rules
+
+
+def _untracked(policy: Policy) -> list[str]:
+    """Paths that are watched many times a second, and who holds an address, need no connection (BFD, VRRP)."""
+    ports = [f"udp dport {_set(map(str, policy.untracked_ports))} notrack"] if policy.untracked_ports else []
+    return [*ports, f"meta l4proto {VRRP} notrack"]
 
 
 def _exit_matches(policy: Policy) -> list[str]:
@@ -254,8 +303,17 @@ def _exit_matches(policy: Policy) -> list[str]:
 def _translation(policy: Policy) -> list[str]:
     return [
         "type nat hook postrouting priority srcnat; policy accept;",
-        *(f'oifname "{policy.lan_interface}" {match} masquerade' for match in _exit_matches(policy)),
+        *(
+            f'oifname "{policy.lan_interface}" {match} {_shown_as(policy, match.split()[0])}'
+            for match in _exit_matches(policy)
+            if policy.translation.get(match.split()[0]) != "none"
+        ),
     ]
+
+
+def _shown_as(policy: Policy, family: str) -> str:
+    shown = policy.translation[family]
+    return shown if shown == "masquerade" else f"snat {family} to {shown}"
 
 
 def _prefix_maps(policy: Policy) -> list[str]:
@@ -282,7 +340,10 @@ def _helper_lines(policy: Policy) -> list[str]:
 def render(policy: Policy, additions: Sequence[Addition] = ()) -> str:
     """The file for ``nft -f``: replaces our table, with the site's additions in it, in one transaction."""
     chains = {"input": _input(policy), "overlay": _overlay(policy), "forward": _forward(policy)}
-    if policy.masquerade and policy.lan_interface:
+    if policy.untracked_ports or policy.sibling_addresses:
+        for name, hook in (("untracked_in", "prerouting"), ("untracked_out", "output")):
+            chains[name] = [f"type filter hook {hook} priority raw; policy accept;", *_untracked(policy)]
+    if policy.lan_interface and any(shown != "none" for shown in policy.translation.values()):
         chains["postrouting"] = _translation(policy)
     if policy.lan_translation:
         chains["prerouting"] = _prefix_maps(policy)

@@ -74,7 +74,10 @@ def _addresses(run: Run) -> dict[str, list[str]]:
         link["ifname"]: sorted(
             f"{one['local']}/{one['prefixlen']}"
             for one in link.get("addr_info", [])
-            if one.get("scope") == "global" and not one.get("temporary")
+            if one.get("scope") == "global"
+            and not one.get("temporary")
+            # an address that floats between hosts is whole, and today's holder is nobody's property
+            and one.get("prefixlen") != (128 if one.get("family") == "inet6" else 32)
         )
         for link in json.loads(output)
         if "ifname" in link
