@@ -135,10 +135,6 @@ def segment_mtu(mesh_mtus: Iterable[int]) -> int:
     return min(mesh_mtus, default=inside(DEFAULT_UNDERLAY_MTU, 6)) - VXLAN_BYTES
 
 
-def segment_carries_ipv6(mtu: int) -> bool:
-    return mtu >= LEAST_MTU
-
-
 def largest_segment(mtu: int, version: int) -> int:
     """The TCP maximum segment size that fits packets of this size."""
     return mtu - TCP_BYTES[version]
