@@ -37,7 +37,8 @@ TICK_SECONDS = 2
 LEASE_SECONDS = 20
 RENEW_SECONDS = 6
 HEAL_SECONDS = 15
-RULE_PRIORITY = 5190
+# Before that of gateways for what they send from their own addresses (5183), which may belong to a class, too.
+RULE_PRIORITY = 5180
 # Of our routes, as others have bgp or dhcp: what a program puts there is nobody's drift.
 ROUTE_PROTOCOL = "176"
 MARK_RANGE = (0x0B0C0000, 0x0B0CFFFF)
