@@ -3,22 +3,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keeps the traffic classes of a host true while it runs; needs nothing but Python, ip, nft, tc and wg.
 
-A packet takes the interface of its class only towards a peer that was heard there lately: the addresses of these
-peers are leased to sets of nftables and run out by themselves. So where a class has no path, where the far end has
-none, or where this program is gone, everything takes the ordinary interface.
+A packet takes the interface of its class only towards a peer that answers there: the addresses of these peers are
+leased to sets of nftables and run out by themselves. So where a class has no path, where the far end has none, or where
+this program is gone, everything takes the ordinary interface.
 
-A peer that was silent for some seconds is sent an ICMP echo there. Keepalives of WireGuard would not do: each end
-puts off its own while it receives the other's. (The answer may come by another interface; then WireGuard answers
-data with a keepalive after 10 seconds.)
+Each peer is sent an ICMP echo by the interface of the class every few seconds. An answer says that what is sent there
+arrives; that something comes from the peer does not, where one direction is cut. The answer may come by any interface.
 
     python3 class_watch.py watch.json
 """
 
 from __future__ import annotations
 
-import errno
 import ipaddress
 import json
+import secrets
 import signal
 import socket
 import struct
@@ -29,10 +28,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-# After how much silence a peer is asked, with more patience where the peer asks by itself; and after how much it is
-# not there, which is longer where answers carry no DSCP that leads them into the class.
-ASK_SECONDS, ASK_CALLER_SECONDS = 4.0, 8.0
-SILENCE_SECONDS, SILENCE_WITHOUT_DSCP_SECONDS = 13.0, 27.0
+# How often a peer is asked, and after how much silence it is not there.
+ASK_SECONDS, SILENCE_SECONDS = 3.5, 11.0
 TICK_SECONDS = 2
 LEASE_SECONDS = 20
 RENEW_SECONDS = 6
@@ -46,8 +43,9 @@ MARK_RANGE = (0x0B0C0000, 0x0B0CFFFF)
 # (exit status, standard output, standard error) of a command with this input
 Run = Callable[[Sequence[str], str], tuple[int, str, str]]
 Range = tuple[int, int]
-# Sends an echo to an address from another one, with a mark and a DSCP.
-Ask = Callable[[str, str, int, int], None]
+_ECHO_REQUEST, _ECHO_REPLY, _IDENTIFIER = 128, 129, 0xB0CA
+_ECHO = struct.Struct("!BBHHHQ")
+_ICMPV6_FILTER = 1
 
 
 def run_command(command: Sequence[str], given: str = "") -> tuple[int, str, str]:
@@ -59,20 +57,47 @@ def log(text: str) -> None:
     print(text, flush=True)
 
 
-def ask(address: str, source: str, mark: int, dscp: int) -> None:
-    """An ICMPv6 echo request (RFC 4443, section 4.1), whose answer nobody waits for: WireGuard counts it."""
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sender:
-            sender.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
-            sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
-            sender.setblocking(False)
-            sender.bind((source, 0))
+class Echo:
+    """ICMPv6 echo (RFC 4443, section 4.1) by way of the interface that a mark leads to."""
+
+    def __init__(self, source: str) -> None:
+        self._socket = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+        # answers alone, as RFC 3542, section 3.2, has it: a bit that is set blocks its type
+        blocked = bytearray(b"\xff" * 32)
+        word, bit = divmod(_ECHO_REPLY, 32)
+        struct.pack_into("=I", blocked, 4 * word, 0xFFFFFFFF ^ 1 << bit)
+        self._socket.setsockopt(socket.IPPROTO_ICMPV6, _ICMPV6_FILTER, bytes(blocked))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self._socket.setblocking(False)
+        self._source = source
+
+    def ask(self, address: str, mark: int, dscp: int, calls: bool) -> int:
+        """Sends a request, and gives the number that its answer will have."""
+        number = secrets.randbits(64)
+        try:
+            self._socket.bind((self._source, 0))
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
+            self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
             # the kernel writes the checksum
-            sender.sendto(struct.pack("!BBHHH", 128, 0, 0, 0xB0CA, 0), (address, 0))
-    except OSError as error:
-        # an interface that is down or has no session yet; the peer stays unheard, and is asked again
-        if error.errno not in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENOKEY, errno.EDESTADDRREQ, errno.EAGAIN):
-            log(f"{address} cannot be asked: {error.strerror}.")
+            self._socket.sendto(_ECHO.pack(_ECHO_REQUEST, 0, 0, _IDENTIFIER, 0, number), (address, 0))
+        except OSError as error:
+            # who calls by itself has no session before that
+            if not calls:
+                log(f"{address} cannot be asked: {error.strerror}.")
+        return number
+
+    def answers(self) -> list[int]:
+        """The numbers of the answers that came since."""
+        found: list[int] = []
+        while True:
+            try:
+                data = self._socket.recv(2048)
+            except BlockingIOError:
+                return found
+            if len(data) >= _ECHO.size:
+                kind, _code, _checksum, identifier, _sequence, number = _ECHO.unpack_from(data)
+                if (kind, identifier) == (_ECHO_REPLY, _IDENTIFIER):
+                    found.append(number)
 
 
 def live_ranges(networks: Iterable[tuple[int, int, bool]]) -> list[Range]:
@@ -109,28 +134,41 @@ def live_ranges(networks: Iterable[tuple[int, int, bool]]) -> list[Range]:
 
 
 class Hearing:
-    """Which peers were heard lately, by what WireGuard counted of them."""
+    """Which peers answered lately."""
 
-    def __init__(self, run: Run, now: Callable[[], float], ask_peer: Ask, source: str) -> None:
+    def __init__(self, run: Run, now: Callable[[], float], echo: Any) -> None:
         self._run = run
         self._now = now
-        self._ask = ask_peer
-        self._source = source
-        # by interface and peer: received bytes, when they last changed, and when the peer was last asked
-        self._seen: dict[tuple[str, str], tuple[int, float, float]] = {}
+        self._echo = echo
+        # by interface and peer: when it was asked, and when it answered
+        self._asked: dict[tuple[str, str], float] = {}
+        self._answered: dict[tuple[str, str], float] = {}
+        # by the number of a request: whom it went to
+        self._open: dict[int, tuple[float, tuple[str, str]]] = {}
 
-    def listen(self, interface: dict[str, Any]) -> tuple[int, dict[int, list[Range]]]:
-        """How many peers of an interface were heard, and the addresses behind them by version of IP."""
-        name = interface["name"]
-        shown = {what: self._shown(name, what) for what in ("latest-handshakes", "transfer", "allowed-ips")}
-        peers = {peer["public_key"]: peer for peer in interface["peers"]}
-        patience = SILENCE_SECONDS if interface["dscp"] else SILENCE_WITHOUT_DSCP_SECONDS
+    def ask(self, interfaces: Iterable[dict[str, Any]]) -> None:
+        """Take the answers that came, and ask whoever is due."""
+        now = self._now()
+        for number in self._echo.answers():
+            if number in self._open:
+                self._answered[self._open.pop(number)[1]] = now
+        self._open = {number: one for number, one in self._open.items() if now - one[0] <= SILENCE_SECONDS}
+        for interface in interfaces:
+            for peer in interface["peers"]:
+                slot = (interface["name"], peer["public_key"])
+                if now - self._asked.get(slot, float("-inf")) >= ASK_SECONDS:
+                    number = self._echo.ask(peer["address"], interface["mark"], interface["dscp"], peer["calls"])
+                    self._open[number] = (now, slot)
+                    self._asked[slot] = now
+
+    def listen(self, name: str) -> tuple[int, dict[int, list[Range]]]:
+        """How many peers of an interface answer, and the addresses behind them by version of IP."""
         networks: dict[int, list[tuple[int, int, bool]]] = {4: [], 6: []}
         heard = 0
-        for key, prefixes in shown["allowed-ips"].items():
-            silence = self._silence(interface, peers.get(key), key, shown["transfer"])
-            shaken = int((shown["latest-handshakes"].get(key) or ["0"])[0]) > 0
-            alive = shaken and silence <= patience
+        # an interface that is not there yet has no peers
+        _status, output, _error = self._run(["wg", "show", name, "allowed-ips"], "")
+        for key, *prefixes in (line.split() for line in output.splitlines() if line.strip()):
+            alive = self._now() - self._answered.get((name, key), float("-inf")) <= SILENCE_SECONDS
             heard += alive
             for prefix in prefixes:
                 if prefix != "(none)":
@@ -138,27 +176,6 @@ class Hearing:
                     ends = (int(network.network_address), int(network.broadcast_address))
                     networks[network.version].append((*ends, alive))
         return heard, {version: live_ranges(found) for version, found in networks.items()}
-
-    def _silence(
-        self, interface: dict[str, Any], peer: dict[str, Any] | None, key: str, transfer: dict[str, list[str]]
-    ) -> float:
-        """For how long nothing came of a peer; one that was not seen receiving yet may have been silent for ever."""
-        now, slot = self._now(), (interface["name"], key)
-        received = int((transfer.get(key) or ["0"])[0])
-        before, changed, asked = self._seen.get(slot, (received, float("-inf"), float("-inf")))
-        if received != before:
-            changed = now
-        wait = ASK_CALLER_SECONDS if peer is not None and peer["calls"] else ASK_SECONDS
-        if peer is not None and now - max(changed, asked) >= wait:
-            self._ask(peer["address"], self._source, int(interface["mark"]), int(interface["dscp"]))
-            asked = now
-        self._seen[slot] = (received, changed, asked)
-        return now - changed
-
-    def _shown(self, interface: str, what: str) -> dict[str, list[str]]:
-        # an interface that is not there yet has no peers
-        _status, output, _error = self._run(["wg", "show", interface, what], "")
-        return {fields[0]: fields[1:] for fields in (line.split() for line in output.splitlines()) if fields}
 
 
 def lease_commands(table: str, sets: dict[str, tuple[int, list[Range]]]) -> str:
@@ -183,14 +200,14 @@ class Watcher:
     def __init__(
         self,
         settings: dict[str, Any],
+        echo: Any,
         run: Run = run_command,
         now: Callable[[], float] = time.monotonic,
-        ask_peer: Ask = ask,
     ) -> None:
         self._settings = settings
         self._run = run
         self._now = now
-        self._hearing = Hearing(run, now, ask_peer, settings["source"])
+        self._hearing = Hearing(run, now, echo)
         self._leased: dict[str, tuple[int, list[Range]]] = {}
         self._leased_at = float("-inf")
         self._healed_at = float("-inf")
@@ -203,6 +220,7 @@ class Watcher:
             self._healed_at = self._now()
         # each round: without a route in its table a class falls back to the ordinary interface, which is no harm
         self._heal_routes()
+        self._hearing.ask(self._settings["interfaces"])
         self._lease()
 
     def stop(self) -> None:
@@ -222,7 +240,7 @@ class Watcher:
     def _lease(self) -> None:
         sets: dict[str, tuple[int, list[Range]]] = {}
         for interface in self._settings["interfaces"]:
-            heard, found = self._hearing.listen(interface)
+            heard, found = self._hearing.listen(interface["name"])
             self._tell(interface["name"], f"{interface['name']} carries its class to {heard} peers.")
             for version, name in interface["sets"].items():
                 sets[name] = (int(version), found[int(version)])
@@ -286,7 +304,8 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) != 1:
         print("class_watch.py: give the file with the settings, and nothing else", file=sys.stderr)
         return 2
-    watcher = Watcher(json.loads(Path(arguments[0]).read_text()))
+    settings = json.loads(Path(arguments[0]).read_text())
+    watcher = Watcher(settings, Echo(settings["source"]))
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     watcher.load_marks()
     try:
