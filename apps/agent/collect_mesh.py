@@ -10,11 +10,13 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from bocage_core._common import atomic, dsse
 from bocage_core._common.commands import Run
 from bocage_core._common.errors import BocageError
 from bocage_core._common.links import MAIN
 from bocage_core._mesh import device, drift
 from bocage_core._mesh.interface import InterfaceState
+from bocage_core._state import mesh_epoch
 from bocage_core._state.sections import MAX_PEERS
 
 from .commands import sentence
@@ -62,7 +64,7 @@ def _collect(run: Run, name: str, directory: Path, enrolled_key: str) -> tuple[d
         if current is None:
             problems.append(f"The interface {name} does not exist.")
         else:
-            if current.public_key != enrolled_key:
+            if current.public_key != enrolled_key and current.public_key not in stated_keys(directory):
                 problems.append(f"The interface {name} has another key than the one that was enrolled.")
             if desired is not None:
                 problems += drift.differences(name, desired, current)
@@ -113,6 +115,18 @@ def _read(run: Run, name: str, section: dict[str, Any]) -> InterfaceState | None
             }
         )
     return current
+
+
+def stated_keys(directory: Path) -> set[str]:
+    """The keys of later epochs that this host vouches for. Its own files are believed as they stand; others verify."""
+    found: set[str] = set()
+    for path in directory.glob("epoch-*.json"):
+        try:
+            envelope = dsse.load(atomic.read_bounded(path, mesh_epoch.MAX_FILE_BYTES))
+            found.add(mesh_epoch.Statement.from_payload(dsse.unverified_payload(envelope)).mesh_key)
+        except (BocageError, OSError):
+            continue  # then the key counts as another one, and the drift says so
+    return found
 
 
 def show(run: Run, name: str, what: str) -> str:

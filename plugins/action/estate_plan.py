@@ -14,13 +14,15 @@ from ansible_collections.bocage.fleet.plugins.module_utils._gateway.access impor
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.routing import plan_routing
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.takeover import plan_takeover
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.classes import ClassPlanner
+from ansible_collections.bocage.fleet.plugins.module_utils._mesh.epochs import classes_with_epochs, with_epochs
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.mtu import SizePlanner
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.names import plan_names
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.peers import MeshPlanner
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.proofs import plan_outsider_probes, plan_probes
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.segments import SegmentPlanner
 from ansible_collections.bocage.fleet.plugins.plugin_utils.controller_action import ControllerAction
-from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of
+from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of, placeholder_key
+from ansible_collections.bocage.fleet.plugins.plugin_utils.mesh_epochs import epochs_of
 
 # The last one takes a probe for each pair of hosts: only a proof asks for it.
 PARTS = ("mesh", "classes", "access", "names", "routing", "takeover", "segments", "probes")
@@ -42,14 +44,15 @@ class ActionModule(ControllerAction):
         )
         result["changed"] = False
         try:
-            estate = estate_of(task_vars, assume_enrolled=arguments["assume_enrolled"])
+            epochs = epochs_of(task_vars, placeholder_key if arguments["assume_enrolled"] else None)
+            estate = estate_of(task_vars, epochs.any_key)
             exits = Exits(estate)
             planner = MeshPlanner(estate, arguments["keepalive_seconds"])
             classes = ClassPlanner(estate, lambda name: sizes.host(name, planner.host(name)))
             sizes = SizePlanner(estate)
             makers: dict[str, Callable[[str], Any]] = {
-                "mesh": classes.mesh,
-                "classes": classes.host,
+                "mesh": lambda name: with_epochs(epochs, estate.hosts[name], classes.mesh(name)),
+                "classes": lambda name: classes_with_epochs(epochs, name, classes.host(name)),
                 "access": lambda name: classes.with_ports(name, plan_access(estate, name, exits)),
                 "names": lambda name: plan_names(estate, name),
                 "routing": lambda name: plan_routing(estate, name, exits),
@@ -68,5 +71,6 @@ class ActionModule(ControllerAction):
             result.update(failed=True, msg=str(error))
             return result
         result["hosts"] = plans
+        result["epoch"] = epochs.settled
         result["not_enrolled"] = sorted(name for name, host in estate.hosts.items() if host.public_key is None)
         return result

@@ -35,6 +35,8 @@ description:
   - C(reported) holds C(state), C(reason), C(enrolment) (where it counts), and where a report counts C(generation),
     C(counter), C(issued_at), C(boot_id), C(sections), C(seals) and C(drift). Nothing in it changes without a new
     report, except what the states need.
+  - C(reported.enrolment.epochs) has by epoch the mesh keys that the host vouched for in C(trust/epochs/), each verified with
+    the report key that it was enrolled with.
   - C(reported.seals) has for each role that left a seal C(status) (C(intact), C(broken), C(changed) where a fact is
     another one, C(refused)), C(digest) of what was desired, C(base), C(facts), C(counter), C(sealed_at) and
     C(findings). C(reported.drift) has sentences by role.

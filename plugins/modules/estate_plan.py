@@ -77,6 +77,10 @@ hosts:
     C(probes) (what a proof tries).
   type: dict
   returned: success
+epoch:
+  description: Epoch of the mesh keys; while a rotation is under way, that of the hosts which have not moved.
+  type: int
+  returned: success
 not_enrolled:
   description: Managed hosts of the inventory without a verified enrolment, which nobody peers with.
   type: list

@@ -100,6 +100,10 @@ options:
             description: Interval of persistent keepalive; V(0) is off.
             type: int
             default: 0
+          preshared_key_file:
+            description: File on the host with the pre-shared key of the pair, as M(bocage.fleet.mesh_psk) keeps it. A peer whose file is
+              not there is left out.
+            type: path
   configuration_directory:
     description: Folder for the files of the interfaces.
     type: path
@@ -206,6 +210,7 @@ ARGUMENTS = {
                     "endpoint": {"type": "str"},
                     "allowed_ips": {"type": "list", "elements": "str", "required": True},
                     "keepalive_seconds": {"type": "int", "default": 0},
+                    "preshared_key_file": {"type": "path", "no_log": False},
                 },
             },
         },

@@ -50,48 +50,11 @@ public_key:
   sample: xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=
 """
 
-import os
-import stat
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bocage.fleet.plugins.module_utils._common.atomic import write_file
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
-
-# Who holds the key: root.
-OWNER = 0
-
-
-def public_key(module: AnsibleModule, private: str, path: Path) -> str:
-    """The public half, by way of standard input: an argument would show in the process list."""
-    status, output, _error = module.run_command(["wg", "pubkey"], data=private)
-    if status != 0:
-        raise BocageError(
-            f"The file {path} does not hold a WireGuard key; restore it, or move it away and enrol the host again."
-        )
-    return output.strip()
-
-
-def ensure_key(module: AnsibleModule, path: Path) -> dict:
-    if path.exists():
-        held = path.stat()
-        safe = stat.S_IMODE(held.st_mode) == 0o600 and held.st_uid == OWNER
-        if not safe and not module.check_mode:
-            os.chown(path, OWNER, -1)
-            path.chmod(0o600)
-        result = {"changed": not safe, "public_key": public_key(module, path.read_text(errors="replace"), path)}
-        if not safe:
-            result["diff"] = {"before": f"{path}: readable by others\n", "after": f"{path}: mode 0600, owner root\n"}
-        return result
-    result = {"changed": True, "public_key": None, "diff": {"before": "", "after": f"{path}: a new key\n"}}
-    if not module.check_mode:
-        status, private, error = module.run_command(["wg", "genkey"])
-        if status != 0:
-            raise BocageError(f"'wg genkey' failed on this host: {error.strip()}")
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_file(path, private.encode(), 0o600)
-        result["public_key"] = public_key(module, private, path)
-    return result
+from ansible_collections.bocage.fleet.plugins.module_utils._mesh.keys import ensure_key
 
 
 def main() -> None:
@@ -99,12 +62,16 @@ def main() -> None:
         argument_spec={"path": {"type": "path", "default": "/etc/bocage/mesh/private.key", "no_log": False}},
         supports_check_mode=True,
     )
+
+    def run(command: list[str], data: str) -> tuple[int, str, str]:
+        return module.run_command(command, data=data)
+
     try:
         if module.get_bin_path("wg") is None:
             if not module.check_mode:
                 raise BocageError("The command wg is missing on this host; install the package wireguard-tools.")
             module.exit_json(changed=True, public_key=None, diff={"before": "", "after": "a new key\n"})
-        module.exit_json(**ensure_key(module, Path(module.params["path"])))
+        module.exit_json(**ensure_key(run, Path(module.params["path"]), module.check_mode))
     except (BocageError, OSError) as error:
         module.fail_json(msg=str(error))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.bocage.fleet.plugins.module_utils._common import atomic, timestamps
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError, Untrusted
+from ansible_collections.bocage.fleet.plugins.module_utils._state import mesh_epoch
 from ansible_collections.bocage.fleet.plugins.module_utils._state import trust as trust_folder
 from ansible_collections.bocage.fleet.plugins.module_utils._state.acceptance import LastSeen
 from ansible_collections.bocage.fleet.plugins.module_utils._state.enrolment import MAX_ENROLMENT_BYTES, Enrolment
@@ -44,6 +45,7 @@ from .estate_source import Offered, from_folder, from_history, from_registry
 DesiredAddresses = Callable[[str], frozenset[str] | None]
 MOST_NAMES = 10
 NO_DRIFT: frozenset[str] = frozenset()
+NOTHING_STATED: Mapping[int, str] = {}
 ONLY_MESH = frozenset({"mesh"})
 # of paths that carry less than planned
 PATHS = "mtu"
@@ -112,6 +114,7 @@ def _load(
     offers = _offers(offered, key, verifier)
     loaded.warnings += _strangers(trust, offers, names)
     identities = identify(names, trust, offers, moment, past=past)
+    stated = _stated_keys(settings, identities, verifier, loaded)
     documents = {one.host_id: one for one in offered.documents}
     _prove_reports(identities, documents, verifier)
     seen = {} if past else cache.seen()
@@ -134,7 +137,9 @@ def _load(
             last = seen.get(judgement.report.host_id)
             if last is None or last.digest != judgement.report.digest:
                 newly_seen[judgement.report.host_id] = LastSeen.of(judgement.report)
-        loaded.hosts[name] = _host_state(name, identity, judgement, found, settings, moment, offered.answered, desired)
+        loaded.hosts[name] = _host_state(
+            name, identity, judgement, found, settings, moment, offered.answered, desired, stated.get(name, {})
+        )
     loaded.signatures = verifier.checked
     if not past:
         cache.remember(proofs, verifier.used, newly_seen)
@@ -226,6 +231,7 @@ def _host_state(
     moment: datetime,
     answered: bool,
     desired: DesiredAddresses | None,
+    stated: Mapping[int, str] = NOTHING_STATED,
 ) -> HostState:
     report, current = judgement.report, identity.current
     issued_at = None
@@ -245,14 +251,16 @@ def _host_state(
     reported: dict[str, Any] = {"state": verdict.state, "reason": verdict.reason}
     # Nobody peers with a host whose enrolment does not count.
     if current is not None and identity.distrust is None:
-        reported["enrolment"] = _enrolment_value(current)
+        reported["enrolment"] = _enrolment_value(current, stated)
     groups = NO_DRIFT
     if report is not None and current is not None:
         drift: dict[str, list[str]] = {"mesh": []}
         sections = dict(report.sections)
         mesh = sections.get("mesh")
         if mesh is not None:
-            drift["mesh"] = mesh_drift(mesh, current.mesh_key, None if desired is None else desired(name))
+            drift["mesh"] = mesh_drift(
+                mesh, {current.mesh_key, *stated.values()}, None if desired is None else desired(name)
+            )
         if drift["mesh"]:
             groups = ONLY_MESH
         if mesh is not None and mesh.get("paths") and (sizes := mtu_drift(mesh)):
@@ -277,7 +285,24 @@ def _host_state(
     return HostState(reported, verdict.state, groups)
 
 
-def _enrolment_value(enrolment: Enrolment) -> dict[str, Any]:
+def _stated_keys(
+    settings: EstateSettings, identities: Mapping[str, Identity], verifier: Verifier, loaded: Loaded
+) -> dict[str, dict[int, str]]:
+    """By host and epoch, the mesh keys that hosts themselves vouch for; one that does not verify is a warning."""
+    found: dict[str, dict[int, str]] = {}
+    folder = settings.trust / mesh_epoch.EPOCHS
+    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        identity = identities.get(path.stem, NOBODY)
+        if identity.current is None or identity.distrust is not None:
+            continue
+        signer = mesh_epoch.Signer.of(identity.current)
+        found[path.stem], problems = mesh_epoch.keys_by_epoch(path, signer, verifier.statement)
+        loaded.warnings += problems
+    return found
+
+
+def _enrolment_value(enrolment: Enrolment, stated: Mapping[int, str]) -> dict[str, Any]:
+    epochs = {"epochs": {str(epoch): key for epoch, key in sorted(stated.items())}} if stated else {}
     return {
         "host_id": enrolment.host_id,
         "generation": enrolment.generation,
@@ -286,4 +311,5 @@ def _enrolment_value(enrolment: Enrolment) -> dict[str, Any]:
         "mesh_key": enrolment.mesh_key,
         "report_key": base64.b64encode(enrolment.report_key).decode("ascii"),
         "not_after": timestamps.write(enrolment.not_after),
+        **epochs,
     }

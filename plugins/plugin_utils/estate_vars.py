@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput
@@ -32,12 +32,11 @@ def placeholder_key(name: str) -> str:
     return base64.b64encode(hashlib.sha256(f"placeholder {name}".encode()).digest()).decode()
 
 
-def estate_of(task_vars: Mapping[str, Any], assume_enrolled: bool = False) -> Estate:
+def estate_of(task_vars: Mapping[str, Any], key_of: Callable[[str], str | None] | None = None) -> Estate:
     """Build the estate; facts are never read, so ``--limit`` changes nothing.
 
-    Public keys come from ``reported.enrolment.mesh_key``, which the inventory
-    plugin verified; with ``assume_enrolled`` hosts without one get a placeholder,
-    for planning alone. Raises BadInput where the inventory cannot be used.
+    Public keys come from ``reported.enrolment.mesh_key``, which the inventory plugin
+    verified, or from ``key_of``. Raises BadInput where the inventory cannot be used.
     """
     groups = task_vars["groups"]
     hostvars = task_vars["hostvars"]
@@ -57,6 +56,6 @@ def estate_of(task_vars: Mapping[str, Any], assume_enrolled: bool = False) -> Es
         values: dict[str, Any] = {key: variables[key] for key in HOST_VARIABLES if key in variables}
         values["roles"] = roles[name]
         enrolment = (variables.get("reported") or {}).get("enrolment") or {}
-        values["public_key"] = enrolment.get("mesh_key") or (placeholder_key(name) if assume_enrolled else None)
+        values["public_key"] = enrolment.get("mesh_key") if key_of is None else key_of(name)
         hosts[name] = values
     return Estate.from_vars(estate_vars, hosts)

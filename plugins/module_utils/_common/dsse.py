@@ -68,6 +68,21 @@ def sign(payload: bytes, payload_type: str, private_key_pem: bytes) -> dict[str,
     return {**envelope.to_dict(), "signatures": [{"keyid": name, "sig": signature}]}
 
 
+def sign_plainly(payload: bytes, payload_type: str, private_key_pem: bytes) -> dict[str, Any]:
+    """The same envelope as `sign` makes, on a host, where securesystemslib is not installed."""
+    if MISSING_LIBRARY not in (None, "securesystemslib"):
+        require_libraries()
+    private_key = _private_key(private_key_pem)
+    signature = private_key.sign(_Envelope(payload, payload_type, {}).pae())
+    return {
+        "payload": base64.b64encode(payload).decode("ascii"),
+        "payloadType": payload_type,
+        "signatures": [
+            {"keyid": key_id(_raw(private_key.public_key())), "sig": base64.b64encode(signature).decode("ascii")}
+        ],
+    }
+
+
 def verify(envelope: Mapping[str, Any], payload_type: str, public_key: bytes, what: str = "the document") -> bytes:
     """The payload, once a signature of `public_key` over it and over `payload_type` was found good.
 

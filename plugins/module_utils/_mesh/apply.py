@@ -22,7 +22,15 @@ from .._common.errors import BadInput, BocageError
 from .._common.links import MAIN
 from .._common.systemd import read_units
 from .device import backend_of, kernel_has_wireguard, link, read
-from .interface import InterfaceState, configured_endpoints, desired_state, plan, render_addresses, render_configuration
+from .interface import (
+    InterfaceState,
+    configured_endpoints,
+    desired_state,
+    plan,
+    render_addresses,
+    render_configuration,
+    render_keys,
+)
 from .way_back import look, saved, script, way_back
 
 _LIVE = "live interface"
@@ -67,6 +75,8 @@ def _normal(parameters: Mapping[str, Any]) -> dict[str, Any]:
         normal["peers"] = [
             {**peer, "allowed_ips": [str(ipaddress.ip_network(prefix)) for prefix in peer["allowed_ips"]]}
             for peer in parameters["peers"]
+            # the other end's key has not come yet: a session without it would be one that nobody asked for
+            if not peer.get("preshared_key_file") or Path(peer["preshared_key_file"]).exists()
         ]
     except ValueError as error:
         raise BadInput(f"Interface {parameters['name']}: {error}; give prefixes in their usual form.") from error
@@ -100,6 +110,7 @@ def _files(parameters: Mapping[str, Any], desired: InterfaceState, backend: str)
     files = {
         directory / f"{name}.conf": render_configuration(desired),
         directory / f"{name}.ip": render_addresses(name, desired),
+        directory / f"{name}.keys": render_keys(desired, parameters["private_key_file"]),
     }
     if backend != "auto":
         files[_drop_in(name)] = USERSPACE_DROP_IN.format(name=name) if backend == "userspace" else ""
@@ -123,6 +134,15 @@ def _expected_public_key(parameters: Mapping[str, Any], run: Run) -> str:
         raise BocageError(f"The private key {path} does not exist on this host; run bocage.fleet.mesh_key first.")
     # the shell reads the file, so that the key is in no argument and in no variable here
     return must(run, ["sh", "-c", 'exec wg pubkey < "$1"', "sh", str(path)]).strip()
+
+
+def _other_secrets(name: str, desired: InterfaceState, run: Run) -> set[str]:
+    """Peers whose pre-shared key is not that of their file; what is read here goes nowhere else."""
+    files = {key: peer.preshared_key_file for key, peer in desired.peers.items() if peer.preshared_key_file}
+    if not files:
+        return set()
+    found = dict(line.split("\t", 1) for line in must(run, ["wg", "show", name, "preshared-keys"]).splitlines())
+    return {key for key, file in files.items() if key in found and found[key].strip() != Path(file).read_text().strip()}
 
 
 def ensure_interfaces(parameters: Mapping[str, Any], run: Run, check_mode: bool) -> dict[str, Any]:
@@ -161,7 +181,7 @@ def _known(directory: Path) -> set[str]:
 
 
 def _paths(directory: Path, name: str) -> list[Path]:
-    return [directory / f"{name}.conf", directory / f"{name}.ip", _drop_in(name)]
+    return [*(directory / f"{name}{suffix}" for suffix in (".conf", ".ip", ".keys")), _drop_in(name)]
 
 
 def _ensure_all(
@@ -216,7 +236,8 @@ def ensure_present(parameters: Mapping[str, Any], run: Run, check_mode: bool) ->
     if found is not None and active and not switch:
         live = read(run, name, _expected_public_key(parameters, run))
     if live is not None:
-        todo = plan(name, desired, live, endpoints, parameters["private_key_file"])
+        other_secrets = _other_secrets(name, desired, run)
+        todo = plan(name, desired, live, endpoints, parameters["private_key_file"], other_secrets)
         commands = [list(action.command) for action in todo.actions]
         actions = [action.about for action in todo.actions]
     else:

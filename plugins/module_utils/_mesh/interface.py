@@ -8,7 +8,7 @@ Pure: reads nothing and runs nothing. Formats are those of wg(8) and ip(8).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ class PeerState:
     allowed_ips: frozenset[str]
     keepalive_seconds: int
     name: str = ""
+    preshared_key_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ def desired_state(parameters: Mapping[str, Any]) -> InterfaceState:
             allowed_ips=frozenset(peer["allowed_ips"]),
             keepalive_seconds=peer.get("keepalive_seconds") or 0,
             name=peer.get("name") or "",
+            preshared_key_file=peer.get("preshared_key_file"),
         )
     return InterfaceState(
         listen_port=parameters["listen_port"],
@@ -129,6 +131,17 @@ def render_configuration(state: InterfaceState) -> str:
             for peer in peers
         ),
     )
+
+
+def render_keys(state: InterfaceState, private_key_file: str) -> str:
+    """Arguments of ``wg set`` for the secrets, which stay in files of their own: four words a line, as the unit counts."""
+    lines = [
+        f"peer {peer.public_key} preshared-key {peer.preshared_key_file}"
+        for peer in sorted(state.peers.values(), key=lambda peer: (peer.name, peer.public_key))
+        if peer.preshared_key_file
+    ]
+    # wg takes what is the interface's before what is a peer's
+    return "\n".join([f"listen-port {state.listen_port} private-key {private_key_file}", *lines]) + "\n"
 
 
 def render_addresses(name: str, state: InterfaceState) -> str:
@@ -193,6 +206,8 @@ def _peer_arguments(peer: PeerState, with_endpoint: bool) -> list[str]:
     if with_endpoint and peer.endpoint:
         arguments += ["endpoint", peer.endpoint]
     arguments += ["persistent-keepalive", str(peer.keepalive_seconds or "off")]
+    if peer.preshared_key_file:
+        arguments += ["preshared-key", peer.preshared_key_file]
     arguments += ["allowed-ips", ",".join(sorted(peer.allowed_ips))]
     return arguments
 
@@ -203,7 +218,11 @@ def _batches(groups: Sequence[list[str]], size: int = 200) -> list[list[str]]:
 
 
 def _peer_actions(
-    name: str, desired: InterfaceState, current: InterfaceState, endpoints: Mapping[str, str]
+    name: str,
+    desired: InterfaceState,
+    current: InterfaceState,
+    endpoints: Mapping[str, str],
+    other_secrets: Collection[str],
 ) -> list[Action]:
     removed = [key for key in current.peers if key not in desired.peers]
     actions = [
@@ -224,6 +243,7 @@ def _peer_actions(
             or moved
             or live.allowed_ips != peer.allowed_ips
             or live.keepalive_seconds != peer.keepalive_seconds
+            or key in other_secrets
         ):
             changes.append(_peer_arguments(peer, moved))
     actions += [Action(f"set {batch.count('peer')} peers", ("wg", "set", name, *batch)) for batch in _batches(changes)]
@@ -231,12 +251,18 @@ def _peer_actions(
 
 
 def plan(
-    name: str, desired: InterfaceState, current: InterfaceState, endpoints: Mapping[str, str], private_key_file: str
+    name: str,
+    desired: InterfaceState,
+    current: InterfaceState,
+    endpoints: Mapping[str, str],
+    private_key_file: str,
+    other_secrets: Collection[str] = (),
 ) -> Plan:
     """Commands that bring the live interface to ``desired`` and touch nothing else.
 
     ``endpoints`` are those of the configuration applied before. ``current.public_key``
     None means that the interface has another key than the file and takes it anew.
+    ``other_secrets`` are peers whose live pre-shared key is not that of their file.
     """
     actions: list[Action] = []
     if current.public_key is None:
@@ -245,7 +271,7 @@ def plan(
         actions.append(
             Action(f"listen on {desired.listen_port}", ("wg", "set", name, "listen-port", str(desired.listen_port)))
         )
-    actions += _peer_actions(name, desired, current, endpoints)
+    actions += _peer_actions(name, desired, current, endpoints, other_secrets)
     if not current.up:
         # a link that is down takes no routes
         actions.append(Action("bring the link up", ("ip", "link", "set", "dev", name, "up")))
@@ -254,10 +280,13 @@ def plan(
         actions.append(Action(f"add address {address}", ("ip", "address", "replace", address, "dev", name, *flags)))
     if current.mtu != desired.mtu:
         actions.append(Action(f"set mtu {desired.mtu}", ("ip", "link", "set", "dev", name, "mtu", str(desired.mtu))))
-    for prefix in sorted(set(current.routes) - set(desired.routes)):
-        actions.append(Action(f"remove route {prefix}", ("ip", "route", "del", *_route(name, prefix, None))))
-    # before routes are set: an address takes with it the routes that it is the source of
     removed = sorted(current.addresses - desired.addresses)
+    gone = [
+        Action(f"remove route {prefix}", ("ip", "route", "del", *_route(name, prefix, None)))
+        for prefix in sorted(set(current.routes) - set(desired.routes))
+    ]
+    # before routes are set: an address takes with it the routes that it is the source of
+    actions += gone if removed else []
     actions += [Action(f"remove address {one}", ("ip", "address", "del", one, "dev", name)) for one in removed]
     # and the last IPv4 address takes all routes of IPv4
     lost_ipv4 = any(":" not in one for one in removed) and all(":" in one for one in desired.addresses)
@@ -265,4 +294,6 @@ def plan(
         lost = lost_ipv4 and ":" not in prefix
         if lost or prefix not in current.routes or current.routes[prefix] != source:
             actions.append(Action(f"route {prefix}", ("ip", "route", "replace", *_route(name, prefix, source))))
+    # after all others: where only the metric of a route differs, there is a way at every moment
+    actions += [] if removed else gone
     return Plan(actions)

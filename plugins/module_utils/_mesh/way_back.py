@@ -50,7 +50,18 @@ def look(run: Run, name: str, paths: Iterable[Path]) -> Present:
     (unit,) = read_units(run, [f"bocage-mesh@{name}.service"])
     # whatever its key is: a way back does not change it
     state = read(run, name, None) if unit.active and link(run, name) is not None else None
-    return Present(name, files, state, unit.enabled)
+    return Present(name, files, None if state is None else _with_secrets(state, files), unit.enabled)
+
+
+def _with_secrets(state: InterfaceState, files: Mapping[Path, bytes | None]) -> InterfaceState:
+    """The live peers with the files of their pre-shared keys, so that one that comes back has its own."""
+    known: dict[str, str] = {}
+    for path, content in files.items():
+        if path.suffix == ".keys" and content is not None:
+            words = [line.split() for line in content.decode().splitlines()]
+            known.update({line[1]: line[3] for line in words if line[0] == "peer"})
+    peers = {key: replace(peer, preshared_key_file=known.get(key)) for key, peer in state.peers.items()}
+    return replace(state, peers=peers)
 
 
 def revert_commands(before: Present, wanted: InterfaceState, private_key_file: str) -> list[tuple[str, ...]]:
@@ -118,7 +129,7 @@ def _saved_name(path: Path) -> str:
     # drop-ins of all interfaces have one name, so the folder is part of it
     return (
         path.name
-        if path.suffix in (".conf", ".ip") and "/systemd/" not in str(path)
+        if path.suffix in (".conf", ".ip", ".keys") and "/systemd/" not in str(path)
         else f"{path.parent.name}.{path.name}"
     )
 

@@ -140,6 +140,7 @@ def _mesh_interface(name: str, directory: str, backend: str | None) -> list[Item
     items = [
         _file(f"{directory}/{name}.conf", state),
         _file(f"{directory}/{name}.ip", state),
+        _file(f"{directory}/{name}.keys", state),
         _file(drop_in, "file" if userspace else "absent"),
         _unit(f"bocage-mesh@{name}.service", present, present),
         _probe(f"wireguard:{name}"),

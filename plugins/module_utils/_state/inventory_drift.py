@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from .._common.estate import Estate, overlay_ipv6
@@ -46,10 +46,10 @@ class OverlayAddresses:
         return socket.inet_ntop(socket.AF_INET6, (self._base + (site_index << 64) + host_index).to_bytes(16))
 
 
-def mesh_drift(mesh: Mapping[str, Any], mesh_key: str, desired: frozenset[str] | None) -> list[str]:
-    """Sentences; none where the reported interface is as it should be."""
+def mesh_drift(mesh: Mapping[str, Any], mesh_keys: Collection[str], desired: frozenset[str] | None) -> list[str]:
+    """Sentences; none where the reported interface is as it should be, with one of the keys of the host's epochs."""
     found = list(mesh["drift"])
-    if mesh.get("public_key") not in (None, mesh_key):
+    if mesh.get("public_key") is not None and mesh["public_key"] not in mesh_keys:
         found.append(f"The interface {mesh['interface']} uses another key than the one that was enrolled.")
     if desired is not None:
         reported = frozenset(mesh["addresses"])

@@ -15,18 +15,19 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .._common import dsse
 from .._common.errors import Untrusted
 from . import enrolment as enrolments
+from . import mesh_epoch
 from . import report as reports
 from .enrolment import MAX_ENROLMENT_BYTES, Enrolment
 from .report import MAX_REPORT_BYTES, Report
 
-Kind = Literal["enrolment", "report"]
+Kind = Literal["enrolment", "report", "statement"]
 # Raised whenever the rules of reading become stricter, so that what passed the old ones is verified again.
 RULES = b"bocage inventory rules 2\n"
 # Below this many signatures a second process costs more than it saves.
@@ -86,6 +87,16 @@ class Verifier:
         self.checked += 1
         result = reports.verify(dsse.load(raw, what, MAX_REPORT_BYTES), key, what)
         self._remember("report", raw, key)
+        return result
+
+    def statement(self, envelope: Mapping[str, Any], signer: mesh_epoch.Signer, what: str) -> mesh_epoch.Statement:
+        """A host's statement of a mesh key; raises Refused."""
+        spelled = spelling(envelope)
+        if self._is_known("statement", spelled, signer.report_key):
+            return mesh_epoch.check(mesh_epoch.Statement.from_payload(_payload(spelled), what), signer, what)
+        self.checked += 1
+        result = mesh_epoch.verify(envelope, signer, what)
+        self._remember("statement", spelled, signer.report_key)
         return result
 
     def prove(self, claims: Iterable[Claim]) -> None:

@@ -44,7 +44,9 @@ def test_options_reach_the_library_with_their_defaults(call_module: Any, asked: 
                         "mtu": 1420,
                         "addresses": [],
                         "routes": [{"prefix": "fd00::/8", "source": None, "metric": None, "table": None}],
-                        "peers": [{**peer, "name": None, "endpoint": None, "keepalive_seconds": 0}],
+                        "peers": [
+                            {**peer, "name": None, "endpoint": None, "keepalive_seconds": 0, "preshared_key_file": None}
+                        ],
                     }
                 ],
                 "configuration_directory": "/etc/bocage/mesh",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bocage.fleet.plugins.module_utils._mesh import keys
 from ansible_collections.bocage.fleet.plugins.modules import mesh_key
 
 PRIVATE = "cHJpdmF0ZSBrZXkgb2YgdGhlIGZha2UgaG9zdCAxMjM="
@@ -41,7 +42,7 @@ def wg(monkeypatch: pytest.MonkeyPatch) -> FakeWg:
     monkeypatch.setattr(AnsibleModule, "run_command", lambda *given, **more: fake.run_command(*given, **more))
     monkeypatch.setattr(AnsibleModule, "get_bin_path", lambda *given: fake.get_bin_path(*given))
     # whoever runs the tests, in the place of root
-    monkeypatch.setattr(mesh_key, "OWNER", os.getuid())
+    monkeypatch.setattr(keys, "OWNER", os.getuid())
     return fake
 
 

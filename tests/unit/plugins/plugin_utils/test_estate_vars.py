@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of, placeholder_key
+from ansible_collections.bocage.fleet.plugins.plugin_utils.mesh_epochs import epochs_of
 
 ESTATE = {
     "estate_name": "demo",
@@ -60,7 +61,7 @@ def test_keys_come_from_verified_enrolments_alone() -> None:
 
 
 def test_a_plan_before_enrolment_has_keys_that_nobody_holds() -> None:
-    hosts = estate_of(task_vars(), assume_enrolled=True).hosts
+    hosts = estate_of(task_vars(), epochs_of(task_vars(), placeholder_key).any_key).hosts
     assert hosts["gw1"].public_key == "key of gw1"
     assert hosts["desk1"].public_key == placeholder_key("desk1") != hosts["hub1"].public_key
     assert len(base64.b64decode(placeholder_key("desk1"))) == 32

@@ -54,12 +54,12 @@ def mesh(**changes: Any) -> dict[str, Any]:
 
 
 def test_no_drift() -> None:
-    assert mesh_drift(mesh(), KEY, OWN) == []
-    assert mesh_drift(mesh(addresses=[]), KEY, None) == []
+    assert mesh_drift(mesh(), {KEY}, OWN) == []
+    assert mesh_drift(mesh(addresses=[]), {KEY}, None) == []
 
 
 def test_each_difference_is_a_sentence() -> None:
-    found = mesh_drift(mesh(drift=["A peer is missing."], public_key=OTHER, addresses=["198.19.1.8/32"]), KEY, OWN)
+    found = mesh_drift(mesh(drift=["A peer is missing."], public_key=OTHER, addresses=["198.19.1.8/32"]), {KEY}, OWN)
     assert found == [
         "A peer is missing.",
         "The interface bocage0 uses another key than the one that was enrolled.",
@@ -70,7 +70,7 @@ def test_each_difference_is_a_sentence() -> None:
 
 
 def test_an_interface_that_is_down_has_no_key_to_differ() -> None:
-    assert mesh_drift(mesh(public_key=None, drift=["The interface is down."]), KEY, OWN) == ["The interface is down."]
+    assert mesh_drift(mesh(public_key=None, drift=["The interface is down."]), {KEY}, OWN) == ["The interface is down."]
 
 
 def test_seals_that_are_broken_or_refused_are_drift() -> None:
