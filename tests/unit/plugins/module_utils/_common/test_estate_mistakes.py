@@ -244,6 +244,26 @@ HOST_MISTAKES: list[tuple[str, str, Any, str]] = [
     ),
     (
         "gw1",
+        "gateway_floating_addresses",
+        ["198.18.9.251"],
+        "Gateway gw1 has the floating address 198.18.9.251 outside lan_prefixes of site lyon (198.18.1.0/24 and "
+        "2001:db8:2::/64).",
+    ),
+    (
+        "gw1",
+        "gateway_floating_addresses",
+        ["198.18.1.251", "198.18.1.3"],
+        "Gateway gw1 has the floating address 198.18.1.3, which is that of desk1.",
+    ),
+    (
+        "gw1",
+        "gateway_floating_addresses",
+        ["198.18.1.251/24"],
+        "Gateway gw1: gateway_floating_addresses '198.18.1.251/24' is not an IP address (write it without port, "
+        "brackets or prefix length).",
+    ),
+    (
+        "gw1",
         "gateway_resources",
         {"cpu_cuont": 4},
         "Host gw1: gateway_resources.cpu_cuont is unknown; did you mean cpu_count?",
