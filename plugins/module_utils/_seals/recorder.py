@@ -229,7 +229,7 @@ _NOTHING = frozenset(
         *(
             f"bocage.fleet.{name}"
             for name in (
-                "app_archive", "estate_plan", "estate_reachability", "estate_show", "gateway_sizing", "gateway_status",
+                "app_archive", "drill", "drill_probe", "gateway_fault", "estate_plan", "estate_reachability", "estate_show", "gateway_sizing", "gateway_status",
                 "listeners", "mesh_mtu", "probe", "proof_table", "seal_check", "seal_plan", "seal_write", "validate_estate",
             )
         ),
