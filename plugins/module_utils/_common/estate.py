@@ -53,6 +53,8 @@ class Site:
     @property
     def reached_prefixes(self) -> tuple[str, ...]:
         """The LAN as the overlay sees it: the translated prefix where one is declared."""
+        if not self.lan_translation:
+            return self.lan_prefixes
         return tuple(self.lan_translation.get(prefix, prefix) for prefix in self.lan_prefixes)
 
     def reached_address(self, address: str) -> str:

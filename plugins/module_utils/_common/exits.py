@@ -54,6 +54,10 @@ class Exits:
 
     def __init__(self, estate: Estate) -> None:
         self._estate = estate
+        # asked for each host once for each gateway that it has to do with
+        self._direct: dict[tuple[str, bool, bool], tuple[Host, ...]] = {}
+        self._linked: dict[str, tuple[Host, ...]] = {}
+        self._linked_names: dict[str, frozenset[str]] = {}
 
     @cached_property
     def gateways(self) -> Mapping[str, tuple[Host, ...]]:
@@ -66,12 +70,15 @@ class Exits:
 
     def direct(self, host: Host, site: Site) -> tuple[Host, ...]:
         """Gateways of the site that the host has a path of its own to; a hub is never entered past the home hub."""
-        return tuple(
-            gateway
-            for gateway in self.gateways.get(site.name, ())
-            if not gateway.is_hub
-            and (gateway.endpoint is not None or host.endpoint is not None or _neighbours(host, gateway))
-        )
+        key = (site.name, host.endpoint is None, host.site.name == site.name and host.lan_endpoint is not None)
+        if key not in self._direct:
+            self._direct[key] = tuple(
+                gateway
+                for gateway in self.gateways.get(site.name, ())
+                if not gateway.is_hub
+                and (gateway.endpoint is not None or host.endpoint is not None or _neighbours(host, gateway))
+            )
+        return self._direct[key]
 
     def linked(self, host: Host) -> tuple[Host, ...]:
         """Gateways to which the host has an interface of its own each: exits that stand in for one another.
@@ -79,6 +86,16 @@ class Exits:
         These are all gateways of each LAN that it enters behind several of them, and for a gateway the others of
         its site. A prefix belongs to one peer of an interface, so only apart can several have the same LAN.
         """
+        if host.name not in self._linked:
+            self._linked[host.name] = self._find_linked(host)
+        return self._linked[host.name]
+
+    def has_link(self, host: Host, gateway: Host) -> bool:
+        if host.name not in self._linked_names:
+            self._linked_names[host.name] = frozenset(one.name for one in self.linked(host))
+        return gateway.name in self._linked_names[host.name]
+
+    def _find_linked(self, host: Host) -> tuple[Host, ...]:
         if host.is_hub or host.site.tenant is None:
             return ()
         found: list[Host] = []

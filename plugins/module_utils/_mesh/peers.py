@@ -131,7 +131,7 @@ class MeshPlanner:
             peer = self._peer(host, gateway, host.address4 is not None, lans)
             if peer is None:
                 continue
-            if host.name in {one.name for one in self._exits.linked(gateway)}:
+            if self._exits.has_link(gateway, host):
                 peer = self._at_port(peer, gateway, host)
             own = gateway.allowed_ips if host.address4 is not None else gateway.allowed_ips[:1]
             routes = self._with_direct(host, [{"prefix": prefix, "source": _source(host, prefix)} for prefix in own])
@@ -255,7 +255,7 @@ class MeshPlanner:
         return _sorted_outlook(found, route_prefixes(estate, host, lan_prefixes), callers)
 
     def _calls(self, other: Host, gateway: Host) -> bool:
-        return any(one is gateway for one in self._exits.linked(other))
+        return self._exits.has_link(other, gateway)
 
     def _make_hub_outlook(self, host: Host) -> _Outlook:
         """Of a hub: the hosts of the sites it is home to, and the other hubs with the sites that these are home to."""

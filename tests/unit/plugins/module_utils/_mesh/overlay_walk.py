@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from bocage_core._common.estate import Estate, Host, Site
-from bocage_core._common.exits import on_lan
+from bocage_core._common.exits import entered_prefixes, on_lan
 from bocage_core._gateway.access import plan_access
 from bocage_core._mesh.peers import MeshPlanner
 
@@ -220,3 +220,26 @@ def prove_lan(overlay: Overlay, host: Host, site: Site, prefix: str) -> None:
     assert walk.end in gateways, (host.name, prefix, walk)
     back = overlay.walk(target, walk.path[-1], source, answer=True)
     assert back.path == walk.path[::-1], (host.name, prefix, back)
+
+
+def prove_links(overlay: Overlay, host: Host) -> None:
+    """Each link reaches the LAN through its own gateway, whichever a routing protocol prefers, and the answer comes back."""
+    for link in overlay.plans[host.name]["links"]:
+        (peer,) = link["peers"]
+        gateway = overlay.estate.hosts[peer["name"]]
+        site = gateway.site
+        assert overlay.can_begin(host.name, gateway.name), (host.name, link["name"])
+        if host.is_gateway and site.name == host.site.name:
+            # a sibling: what one of them no longer carries, the other one takes over
+            assert any(one["peers"][0]["name"] == host.name for one in overlay.plans[gateway.name]["links"])
+            continue
+        reached = Table((prefix, gateway.name) for prefix in peer["allowed_ips"])
+        firewall = overlay.firewalls[gateway.name]
+        for prefix in entered_prefixes(host, site):
+            source, target = host.address6 if ":" in prefix else host.address4, first_address(prefix)
+            if source is None:
+                continue
+            assert reached.find(target) == gateway.name, (host.name, gateway.name, prefix)
+            assert overlay.takes(gateway.name, host.name, source), (host.name, gateway.name, "the source is another's")
+            assert firewall.exits is not None and source in firewall.exits[0], (host.name, gateway.name, prefix)
+            assert overlay.walk(target, gateway.name, source, answer=True).path == (gateway.name, host.name)

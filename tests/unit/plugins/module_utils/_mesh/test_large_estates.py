@@ -12,11 +12,11 @@ from bocage_core._common.estate import Estate, Host
 from bocage_core._mesh.peers import MeshPlanner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from overlay_walk import Overlay, prefix_of, prove_lan, prove_pair
+from overlay_walk import Overlay, interfaces_of, prefix_of, prove_lan, prove_links, prove_pair
 from random_estates import Written, key_of, large_estates
 
 # each example plans a whole estate; how many walks it takes is bounded below
-LARGE = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LARGE = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 WALKS = 6000
 
 
@@ -70,7 +70,9 @@ def test_prefixes_of_two_peers_nest_only_where_a_hub_has_the_rest(written: Writt
     whole = {estate.ula_prefix}
     whole.update(prefix for site in estate.sites.values() for prefix in (site.prefix6, site.prefix4) if prefix)
     for name in estate.hosts:
-        for outer, keeper, inner, owner in overlaps(planner.host(name)["peers"]):
+        # each interface by itself: several links have the same LAN
+        found = (one for interface in interfaces_of(planner.host(name)) for one in overlaps(interface["peers"]))
+        for outer, keeper, inner, owner in found:
             assert estate.hosts[keeper].is_hub, (name, outer, keeper, inner, owner)
             assert outer in whole, (name, outer, keeper, inner, owner)
             assert inner in estate.hosts[owner].allowed_ips, (name, outer, keeper, inner, owner)
@@ -121,6 +123,15 @@ def test_lans_are_entered_by_their_tenant_alone_and_answer_by_the_same_way(writt
     for host in hosts:
         for site, prefix in random.sample(lans, min(len(lans), 1 + WALKS // (2 * len(hosts)))):
             prove_lan(overlay, host, site, prefix)
+
+
+@LARGE
+@given(large_estates(), st.integers(0, 2**32))
+def test_each_link_reaches_its_lan_and_the_answer_comes_back(written: Written, seed: int) -> None:
+    overlay = Overlay(written.estate())
+    hosts = [host for host in overlay.estate.hosts.values() if host.public_key is not None]
+    for host in Random(seed).sample(hosts, min(len(hosts), 200)):
+        prove_links(overlay, host)
 
 
 @LARGE
