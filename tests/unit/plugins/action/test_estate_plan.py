@@ -37,7 +37,7 @@ def test_what_each_host_needs_is_planned(make_action: Any, task_vars: dict[str, 
     assert result["changed"] is False
     assert result["not_enrolled"] == ["new1"]
     assert list(result["hosts"]) == ["hub1", "gw1", "tele1"]
-    parts = ["access", "classes", "mesh", "names", "routing", "segments"]
+    parts = ["access", "classes", "mesh", "names", "routing", "segments", "takeover"]
     assert all(sorted(plan) == parts for plan in result["hosts"].values())
     plan = result["hosts"]["tele1"]
     assert [(peer["name"], peer["keepalive_seconds"]) for peer in plan["mesh"]["peers"]] == [("gw1", 25), ("hub1", 25)]
