@@ -119,7 +119,8 @@ def _rules(ruleset: str, rights: Rights) -> Iterator[tuple[str, str]]:
         elif line.startswith(ADDITION):
             addition = line.removeprefix(ADDITION)
         elif addition is not None:
-            if line and not line.startswith("#"):
+            # the rules, not what holds them
+            if line and line != "}" and not line.startswith("#") and not line.endswith("{"):
                 kept.append(line)
         elif match := _CHAIN.match(line):
             chain = match.group(1)

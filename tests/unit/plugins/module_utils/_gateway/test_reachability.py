@@ -142,7 +142,7 @@ def test_additions_are_told_rule_by_rule() -> None:
         "addition site.d/10-monitoring.nft loses: tcp dport 9100 accept",
     ]
     added = reachability_changes(rules(PLAIN), rules(PLAIN, old), NAMES, "gw1")
-    assert "addition site.d/10-monitoring.nft gains: tcp dport 9100 accept" in added
+    assert added == ["addition site.d/10-monitoring.nft gains: tcp dport 9100 accept"]
     two = Addition("a.nft", "chain site_input {\n\ttcp dport 1 accept\n\ttcp dport 1-9 drop\n}\n")
     turned = Addition("a.nft", "chain site_input {\n\ttcp dport 1-9 drop\n\ttcp dport 1 accept\n}\n")
     assert reachability_changes(rules(PLAIN, two), rules(PLAIN, turned), NAMES, "gw1") == [
