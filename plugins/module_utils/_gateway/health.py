@@ -5,7 +5,8 @@
 
 A gateway is tested through: a target on the LAN must answer. What it announces only gets worse, and is never taken
 back altogether, so that the last gateway stays whatever its target says. Its floating addresses it lets go at once
-where another gateway says that it does well, and otherwise only by a lower priority, which nobody may take up.
+where another gateway says that it does well, and otherwise only by a lower priority, which nobody may take up. So does
+one that is drained and well: it holds them until another one has them.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ def judge(seen: Seen, before: State, silence_seconds: float, rise_seconds: float
         wan=wan,
         metric=metric,
         penalty=max(metric - HEALTHY, 1),
-        release=not serving and others,
-        doubt=not serving and not others,
+        # a drained gateway that does well holds on until another one has taken over: nothing falls in between
+        release=not state.healthy and others,
+        doubt=not serving and (state.healthy or not others),
     )
