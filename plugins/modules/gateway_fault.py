@@ -10,7 +10,8 @@ module: gateway_fault
 short_description: Take a gateway away for some seconds, for a drill
 version_added: 0.1.0
 description:
-  - Waits until the gateway does well, makes one fault, waits, and puts everything back. A timer of systemd puts it back, too, should this module be interrupted.
+  - Waits until the gateway does well, makes one fault, waits, and puts everything back. A timer of systemd puts it back,
+    too, should this module be interrupted.
   - What is cut is cut in a table of its own of nftables, before any rule sees it and without a word to anybody.
 author:
   - The Bocage maintainers (@bocage-fleet)
