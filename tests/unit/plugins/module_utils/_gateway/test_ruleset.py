@@ -130,7 +130,7 @@ def test_a_gateway_forwards_from_its_tenant_into_its_lan_and_nothing_else() -> N
 
 
 def test_without_translation_there_is_no_nat() -> None:
-    assert "postrouting" not in chains(rendered(**{**GATEWAY, "translation": "none"}))
+    assert "postrouting" not in chains(rendered(**{**GATEWAY, "translation": "none", "translation_ipv6": "none"}))
 
 
 def test_a_family_that_one_side_lacks_is_not_forwarded() -> None:
