@@ -18,6 +18,7 @@ from . import chain
 from .collect_gateway import collect_gateway
 from .collect_load import collect_load
 from .collect_mesh import collect_mesh
+from .collect_routing import collect_routing
 from .collect_system import boot_id, collect_system
 from .commands import run, sentence
 from .identity import read_enrolment, read_private_key
@@ -37,6 +38,9 @@ def collect(settings: Settings, enrolment: Enrolment) -> dict[str, Any]:
         sections["gateway"] = collect_gateway(
             run, settings.lan_interface, settings.mesh_interface, settings.nftables_directory
         ) | collect_load(run)
+    routing = collect_routing(run)
+    if routing is not None:
+        sections["routing"] = routing
     sections["seals"] = collect_seals(settings)
     return sections
 

@@ -32,6 +32,10 @@ description:
     of their site needs, with one gateway of the site away; in C(gateway_headroom_low) those with less room left than
     C(headroom_percent) of the site, in the sizing or in the table of flows. C(reported.sizing) has C(connections),
     C(capacity), C(binding) and C(findings). See M(bocage.fleet.gateway_sizing).
+  - In C(gateway_unhealthy) are gateways that report that nobody on their LAN answers, or that they have no path to a host
+    while another gateway has; in C(gateway_drained) those that an operator drained. In C(drift_routing) are also hosts
+    with a path to a gateway that is down. C(reported.sections.routing) has C(sessions) and C(exits), by which gateway
+    each LAN is entered.
   - C(reported) holds C(state), C(reason), C(enrolment) (where it counts), and where a report counts C(generation),
     C(counter), C(issued_at), C(boot_id), C(sections), C(seals) and C(drift). Nothing in it changes without a new
     report, except what the states need.
@@ -182,8 +186,10 @@ try:
     from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
     from ansible_collections.bocage.fleet.plugins.module_utils._common.estate import Estate
     from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_drift import (
+        GATEWAY_STATES,
         SEALED_ROLES,
         OverlayAddresses,
+        gateway_groups,
     )
     from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_states import STATES
     from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_loader import (
@@ -307,12 +313,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
 
 def _set_groups(inventory: InventoryData, hosts: dict[str, Host], states: dict[str, HostState]) -> None:
     """Variables and groups, set on the objects themselves: what hosts reported carries no trust as a template."""
-    groups = {state: inventory.groups[inventory.add_group(f"state_{state}")] for state in STATES}
+    groups = {f"state_{state}": inventory.groups[inventory.add_group(f"state_{state}")] for state in STATES}
+    groups.update({name: inventory.groups[inventory.add_group(name)] for name in GATEWAY_STATES})
     drift = {name: _drift_group(inventory, name) for name in (ANY_SEAL, PATHS, *SEALED_ROLES)}
     for name, state in states.items():
         host = hosts[name]
         host.vars["reported"] = state.reported
-        groups[state.state].add_host(host)
+        groups[f"state_{state.state}"].add_host(host)
+        for name in gateway_groups(state.reported.get("sections") or {}):
+            groups[name].add_host(host)
         for ending in state.drift:
             if ending not in drift:
                 # of an operator's own role

@@ -47,6 +47,11 @@ options:
         description: Port number.
         type: int
         required: true
+  allowed_udp_ports:
+    description: More UDP ports that may be open everywhere.
+    type: list
+    elements: int
+    default: []
 """
 
 EXAMPLES = r"""
@@ -130,15 +135,20 @@ def main() -> None:
                     "port": {"type": "int", "required": True},
                 },
             },
+            "allowed_udp_ports": {"type": "list", "elements": "int", "default": []},
         },
         supports_check_mode=True,
     )
     _status, listening, _error = module.run_command(["ss", "-H", "-l", "-n", "-t", "-u", "-p"], check_rc=True)
     _status, shown, _error = module.run_command(["ip", "-json", "address", "show"], check_rc=True)
-    addresses = {
-        address["local"]: link["ifname"] for link in json.loads(shown) for address in link.get("addr_info", [])
-    }
+    addresses: dict[str, str] = {}
+    for link in json.loads(shown):
+        for address in link.get("addr_info", []):
+            # an overlay address is on the main interface and on the links beside it
+            if addresses.get(address["local"]) not in module.params["allowed_interfaces"]:
+                addresses[address["local"]] = link["ifname"]
     allowed = {(one["protocol"], one["port"]) for one in module.params["allowed_ports"]}
+    allowed |= {("udp", port) for port in module.params["allowed_udp_ports"]}
     results = judge(module.params["host"], sockets(listening), addresses, module.params["allowed_interfaces"], allowed)
     module.exit_json(changed=False, results=results)
 

@@ -22,6 +22,7 @@ from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_drif
     mesh_drift,
     mtu_drift,
     seal_drift,
+    service_drift,
 )
 from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_enrolments import (
     NOBODY,
@@ -266,6 +267,9 @@ def _host_state(
         if mesh is not None and mesh.get("paths") and (sizes := mtu_drift(mesh)):
             drift["mtu"] = sizes
             groups |= {PATHS}
+        for name, sentences in service_drift(sections).items():
+            drift[name] = sentences
+            groups |= {name}
         # apart from the others, and not twice in every listing of the inventory
         seals = sections.pop("seals", None) or {}
         broken = seal_drift(seals) if seals else None

@@ -15,6 +15,7 @@ from .._common.path_finding import finding
 
 # Roles that leave seals; each has its group of hosts that are not as it left them, also when that is empty.
 SEALED_ROLES = ("agent", "firewall", "gateway", "host", "mesh", "names", "registry", "routing", "segments", "voice")
+GATEWAY_STATES = ("gateway_drained", "gateway_unhealthy")
 _DRIFTED = ("broken", "refused")
 
 
@@ -65,6 +66,21 @@ def mesh_drift(mesh: Mapping[str, Any], mesh_keys: Collection[str], desired: fro
 def mtu_drift(mesh: Mapping[str, Any]) -> list[str]:
     """A sentence for each measured path that carries less than planned."""
     return [sentence for path in mesh.get("paths") or () if (sentence := finding({"underlay": None, **path}))]
+
+
+def service_drift(sections: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Sentences of what gateways and routes say of themselves, by ``gateway`` and ``routing``."""
+    return {name: list(found) for name in ("gateway", "routing") if (found := (sections.get(name) or {}).get("drift"))}
+
+
+def gateway_groups(sections: Mapping[str, Any]) -> frozenset[str]:
+    """Which of ``GATEWAY_STATES`` a gateway is in, by what it reports of its health."""
+    health = (sections.get("gateway") or {}).get("health")
+    if not health:
+        return frozenset()
+    if health["drained"]:
+        return frozenset({"gateway_drained"})
+    return frozenset() if health["healthy"] else frozenset({"gateway_unhealthy"})
 
 
 def seal_drift(seals: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -16,12 +16,15 @@ from .._common import fields, timestamps
 MAX_PEERS = 200
 MAX_PATHS = 50
 MAX_SEAL_FINDINGS = 5
+MAX_SESSIONS = 50
+MAX_EXITS = 20
 SEAL_STATES = ("intact", "broken", "changed", "stale", "missing", "refused")
 _SECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _PREFIX = re.compile(r"[0-9a-f.:]{2,45}/[0-9]{1,3}")
 _ENDPOINT = re.compile(r"(\[[0-9a-f:.]{2,45}(%[A-Za-z0-9_.-]{1,15})?\]|[0-9.]{7,15}):[0-9]{1,5}")
 _PEER = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_ADDRESS = re.compile(r"[0-9a-f.:]{2,45}")
 _MAX_COUNT = 2**64 - 1
 
 
@@ -99,6 +102,31 @@ def _check_gateway(section: dict[str, Any], what: str) -> None:
             fields.integer(section, name, what)
     fields.texts(section, "drift", what)
 
+    health = section.get("health")
+    if health is not None:
+        fields.record(health, f"the health in {what}")
+        for name in ("healthy", "drained", "lan", "wan"):
+            fields.flag(health, name, what)
+        fields.integer(health, "since", what)
+
+
+def _check_routing(section: dict[str, Any], what: str) -> None:
+    for name in ("session_count", "sessions_up"):
+        fields.integer(section, name, what)
+    for name, most in (("sessions", MAX_SESSIONS), ("exits", MAX_EXITS)):
+        entries = section.get(name)
+        if not isinstance(entries, list) or len(entries) > most:
+            raise fields.malformed(what, f"needs a list of at most {most} {name}")
+    for session in section["sessions"]:
+        entry = fields.record(session, f"a session in {what}")
+        fields.text(entry, "address", what, _ADDRESS)
+        fields.flag(entry, "up", what)
+    for one in section["exits"]:
+        entry = fields.record(one, f"an exit in {what}")
+        fields.text(entry, "prefix", what, _PREFIX)
+        fields.text(entry, "gateway", what, _ADDRESS)
+    fields.texts(section, "drift", what)
+
 
 def _check_seals(section: dict[str, Any], what: str) -> None:
     for role, seal in section.items():
@@ -122,4 +150,10 @@ def _check_seal(seal: dict[str, Any], what: str) -> None:
     fields.texts(seal, "findings", what, most=MAX_SEAL_FINDINGS)
 
 
-_CHECKS = {"system": _check_system, "mesh": _check_mesh, "gateway": _check_gateway, "seals": _check_seals}
+_CHECKS = {
+    "system": _check_system,
+    "mesh": _check_mesh,
+    "gateway": _check_gateway,
+    "routing": _check_routing,
+    "seals": _check_seals,
+}
