@@ -148,9 +148,13 @@ def _large_member(random: Random, written: Written, number: int) -> None:
 def large_estates(draw: st.DrawFn, most: int = 2000) -> Written:
     """As `estates`, with as many hosts as a provider has: its size is drawn, the rest follows from a seed."""
     tenants, sites, hubs = draw(st.integers(1, 6)), draw(st.integers(1, 60)), draw(st.integers(1, 6))
-    # small ones, any, and the largest
-    hosts = draw(st.one_of(st.integers(0, 60), st.integers(0, most - hubs), st.just(most - hubs)))
-    random = Random(draw(st.integers(0, 2**32)))
+    # small ones, and any
+    hosts = draw(st.one_of(st.integers(0, 60), st.integers(0, most - hubs)))
+    return large_estate(tenants, sites, hubs, hosts, draw(st.integers(0, 2**32)))
+
+
+def large_estate(tenants: int, sites: int, hubs: int, hosts: int, seed: int) -> Written:
+    random = Random(seed)
     written = Written()
     _large_sites(random, written, tenants, sites)
     homes: list[tuple[str, str | None]] = []
