@@ -125,7 +125,7 @@ def reboot(lab: Lab, podman: str, prefix: str) -> None:
     for host in GATEWAYS:
         subprocess.run([podman, "restart", "--time", "5", prefix + host], check=True, capture_output=True)
         most = 0
-        until = time.time() + 60
+        until = time.time() + 180
         while time.time() < until and not (most and steady(lab)):
             most = max(most, len(lab.active()))
         need(most == 1 and steady(lab), f"{host} was rebooted: never two active gateways, and the segment is as before")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -30,17 +31,14 @@ class Lab:
         return done.stdout
 
     def status(self, host: str) -> dict[str, object]:
-        text = self.run(host, f"if [ -e {STATUS} ]; then cat {STATUS}; fi")
+        text = self.run(host, f"if [ -e {STATUS} ]; then cat {STATUS}; fi", check=False)
         found: dict[str, object] = json.loads(text or "{}").get("office", {})
         return found
 
     def active(self) -> list[str]:
-        """By the ports themselves, not by what anybody says."""
-        return [
-            host
-            for host in GATEWAYS
-            if "UP" in self.run(host, "ip -br link show vx1001 | grep -o '<.*>'").strip("<>\n").split(",")
-        ]
+        """By the ports themselves, not by what anybody says. A host that is just starting has none."""
+        show = "if [ -e /sys/class/net/vx1001 ]; then ip -br link show vx1001; fi"
+        return [host for host in GATEWAYS if re.search(r"[<,]UP[,>]", self.run(host, show, check=False))]
 
 
 def wait(what: str, ready: Callable[[], bool], seconds: float = 30.0) -> None:
