@@ -47,7 +47,7 @@ class Health:
         except (KeyError, TypeError, ValueError) as error:
             raise BadInput(f"The settings {SETTINGS} cannot be used: {error!r}; run playbooks/gateways.yml.") from error
         self._paths, self._routes = Daemon(FRR_DIRECTORY / "bfdd.vty"), Daemon(FRR_DIRECTORY / "bgpd.vty")
-        self._state = State(since=time.time())
+        self._state = State(since=time.monotonic())
         self._heard: dict[str, Sibling] = {}
         self._hosts = 0
         self._said: tuple[int, int] | None = None
@@ -92,15 +92,17 @@ class Health:
             except OSError:
                 return
             name = self._siblings.get(sender[0])
-            with contextlib.suppress(ValueError, KeyError, TypeError):
+            if name is None:
+                continue
+            # whatever is no heartbeat is left, also a number without end and JSON that is nested too deeply
+            with contextlib.suppress(ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 said = json.loads(raw)
-                if name is not None:
-                    self._heard[name] = Sibling(
-                        heard_at=time.monotonic(),
-                        healthy=said["healthy"] is True,
-                        drained=said["drained"] is True,
-                        hosts=int(said["hosts"]),
-                    )
+                self._heard[name] = Sibling(
+                    heard_at=time.monotonic(),
+                    healthy=said["healthy"] is True,
+                    drained=said["drained"] is True,
+                    hosts=int(said["hosts"]),
+                )
 
     def _judge(self) -> Verdict:
         seen = Seen(

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.bocage.fleet.plugins.module_utils._common.atomic import write_file
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
-from ansible_collections.bocage.fleet.plugins.module_utils._gateway.drill import CAUSES, judge, plan_drill
+from ansible_collections.bocage.fleet.plugins.module_utils._gateway.drill import judge, plan_drill
 from ansible_collections.bocage.fleet.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.bocage.fleet.plugins.plugin_utils.drill_text import plot, table
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of
@@ -25,7 +25,11 @@ class ActionModule(ControllerAction):
                 "state": {"type": "str", "choices": ["planned", "judged"], "required": True},
                 "site": {"type": "str", "required": True},
                 "prober": {"type": "str", "default": ""},
-                "causes": {"type": "list", "elements": "str", "default": list(CAUSES)},
+                "causes": {
+                    "type": "list",
+                    "elements": "str",
+                    "default": ["wireguard", "routing", "host", "lan", "wan", "lan_in", "lan_out", "wan_in", "wan_out"],
+                },
                 "takeovers": {"type": "int", "default": 9},
                 "faults": {"type": "list", "elements": "dict", "default": []},
                 "probe": {"type": "dict", "default": {}},

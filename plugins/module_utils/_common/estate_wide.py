@@ -147,6 +147,7 @@ def _read_site(name: object, attributes: object, tenants: frozenset[str]) -> tup
     translation, translation_findings = read_translation(subject, sound.get("lan_translation") or {}, lans, path)
     findings += lan_findings + overlay_findings + translation_findings
     findings += _check_extra_names(subject, sound.get("names") or {}, lans, path)
+    findings += _check_health_targets(subject, sound.get("health_targets") or [], lans, path)
     index = int(sound["index"]) if sound.get("index") is not None else None
     low, high = INDEX_LIMITS_OF_SITES
     if index is not None and not low <= index <= high:
@@ -216,6 +217,19 @@ def _check_extra_names(
                 yield Finding(f"{subject}: names: {name}: {address}", place)
             elif not any(contains(lan, address) for lan in lans):
                 yield Finding(f"{subject}: names: {name} has {address}, which is outside lan_prefixes.", place)
+
+
+def _check_health_targets(
+    subject: str, targets: Iterable[object], lans: tuple[Network, ...], path: tuple[str, ...]
+) -> Iterable[Finding]:
+    """A target is asked on the LAN alone, so another address would never answer."""
+    for value in targets:
+        address = address_of(value)
+        if isinstance(address, str):
+            yield Finding(f"{subject}: health_targets: {address}", (*path, "health_targets"))
+        elif not any(contains(lan, address) for lan in lans):
+            text = f"{subject}: health_targets has {address}, which is outside lan_prefixes."
+            yield Finding(text, (*path, "health_targets"))
 
 
 def _check_site_indexes(sites: Iterable[Site]) -> Iterable[Finding]:

@@ -32,8 +32,9 @@ def plan_drill(
     exits = Exits(estate)
     if site_name not in estate.sites:
         raise BadInput(f"There is no site '{site_name}' to drill; name one of {', '.join(sorted(estate.sites))}.")
-    unknown = sorted(set(causes) - set(CAUSES))
-    if unknown or not causes:
+    if not causes:
+        raise BadInput(f"A drill needs a cause; choose of {', '.join(CAUSES)}.")
+    if unknown := sorted(set(causes) - set(CAUSES)):
         raise BadInput(f"A drill knows no cause '{', '.join(unknown)}'; choose of {', '.join(CAUSES)}.")
     probers = [
         host for host in sorted(estate.hosts.values(), key=lambda one: one.name) if site_name in exits.ranked(host)
@@ -53,6 +54,8 @@ def plan_drill(
     gateways = exits.ranked(host)[site_name]
     takeover = plan_takeover(estate, gateways[0].name, exits)
     targets = [] if takeover is None else takeover["targets"]
+    # a gateway asks them on the LAN, the prober by the addresses that the overlay knows
+    targets = [gateways[0].site.reached_address(one) for one in targets]
     targets = [one for one in targets if ":" in one or host.address4 is not None]
     if not targets:
         raise BadInput(
@@ -72,8 +75,11 @@ def gaps(answers: Sequence[tuple[float, bool]], least_seconds: float) -> list[tu
     """Stretches of lost probes: when the last answered one before was sent, for how long, and how many were lost.
 
     ``answers`` are the probes in the order in which they were sent, each with its time and whether it was answered.
+    Where none was, all of them are one stretch.
     """
     found: list[tuple[float, float, int]] = []
+    if answers and not any(answered for _sent, answered in answers):
+        return [(answers[0][0], answers[-1][0] - answers[0][0], len(answers))]
     last: float | None = None
     lost = 0
     for sent, answered in answers:
@@ -133,6 +139,15 @@ def judge(
         )
     seconds: list[float] = [one["seconds"] for one in takeovers]
     broken = [one["name"] for one in downloads if not one["survived"]]
+    blind = [
+        target
+        for target, found in sorted(probes.items())
+        if any(
+            begin < one["started_at"] - 1 and begin + lasted >= one["ended_at"]
+            for begin, lasted, _lost in found
+            for one in faults
+        )
+    ]
     slow = [one for one in takeovers if one["seconds"] >= most_seconds]
     return {
         "takeovers": takeovers,
@@ -142,12 +157,13 @@ def judge(
         "failback_lost_probes": back_lost,
         "failback_longest_seconds": round(back_longest, 3),
         "downloads": list(downloads),
-        "passed": bool(takeovers) and not slow and not broken,
+        "passed": bool(takeovers) and not slow and not broken and not blind,
         "problems": [
             *(
                 f"The takeover after {one['cause']} took {one['seconds']} s, and {most_seconds} are allowed."
                 for one in slow
             ),
             *(f"The download {name} broke." for name in broken),
+            *(f"{target} did not answer before a gateway failed, so nothing was measured." for target in blind),
         ],
     }

@@ -129,7 +129,12 @@ def policy_from(parameters: Mapping[str, Any]) -> Policy:
 def _translations(parameters: Mapping[str, Any]) -> dict[str, str]:
     """What the LAN sees by family, ip and ip6; raises BadInput where there is no address to show."""
     found = {}
-    floating = [str(ipaddress.ip_address(one)) for one in parameters.get("floating_addresses") or ()]
+    try:
+        floating = [str(ipaddress.ip_address(one)) for one in parameters.get("floating_addresses") or ()]
+    except ValueError as error:
+        raise BadInput(
+            f"The firewall cannot use an address of floating_addresses: {error}; correct gateway_floating_addresses."
+        ) from error
     for family, option in (("ip", "translation"), ("ip6", "translation_ipv6")):
         wanted = parameters.get(option) or "masquerade"
         if wanted == "floating":

@@ -10,6 +10,7 @@ partner of a gateway takes over its addresses first.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from .._common.estate import Estate, Host
@@ -30,8 +31,16 @@ def partner(exits: Exits, host: Host) -> Host | None:
     return gateways[place] if place < len(gateways) and len(gateways) > 1 else None
 
 
-def identifier(gateway: Host) -> int:
-    return FIRST_IDENTIFIER + (gateway.index - 1) % IDENTIFIERS
+def identifiers(gateways: Iterable[Host]) -> dict[str, int]:
+    """An identifier for each gateway of a site, by its index; nobody moves when another one joins, unless both want one."""
+    found: dict[str, int] = {}
+    for gateway in sorted(gateways, key=lambda one: one.index):
+        place = (gateway.index - 1) % IDENTIFIERS
+        # beyond as many gateways as there are identifiers, some have one together
+        while FIRST_IDENTIFIER + place in found.values() and len(found) < IDENTIFIERS:
+            place = (place + 1) % IDENTIFIERS
+        found[gateway.name] = FIRST_IDENTIFIER + place
+    return found
 
 
 def plan_takeover(estate: Estate, host_name: str, exits: Exits | None = None) -> dict[str, Any] | None:
@@ -43,6 +52,7 @@ def plan_takeover(estate: Estate, host_name: str, exits: Exits | None = None) ->
     if not siblings or routing is None:
         return None
     mate = partner(ways, host)
+    numbers = identifiers([host, *siblings])
     return {
         "siblings": routing["siblings"],
         # of both epochs of keys, which live side by side while keys rotate
@@ -55,7 +65,7 @@ def plan_takeover(estate: Estate, host_name: str, exits: Exits | None = None) ->
         "instances": [
             {
                 "gateway": gateway.name,
-                "identifier": identifier(gateway),
+                "identifier": numbers[gateway.name],
                 "priority": _priority(ways, host, gateway),
                 "addresses": list(gateway.floating_addresses),
             }

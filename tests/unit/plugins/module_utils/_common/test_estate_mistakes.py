@@ -160,6 +160,21 @@ ESTATE_MISTAKES: list[tuple[str, Any, str]] = [
         "often",
         "Site lyon: high_availability must be true or false, not 'often'.",
     ),
+    (
+        "estate_sites.lyon.health_targets",
+        ["198.18.1.20", "198.18.9.20"],
+        "Site lyon: health_targets has 198.18.9.20, which is outside lan_prefixes.",
+    ),
+    (
+        "estate_sites.lyon.health_targets",
+        ["erp1"],
+        "Site lyon: health_targets: 'erp1' is not an IP address (write it without port, brackets or prefix length).",
+    ),
+    (
+        "estate_sites.lyon.health_targets",
+        "198.18.1.20",
+        "Site lyon: health_targets must be a list, not '198.18.1.20'.",
+    ),
     ("estate_sites.lyon.connections", "many", "Site lyon: connections must be an integer, not 'many'."),
     ("registry_host", "hubb1", "registry_host names 'hubb1', which is not in group hubs; did you mean hub1?"),
     ("estate_nmae", "demo", "Unknown variable estate_nmae; did you mean estate_name?"),
