@@ -16,6 +16,9 @@ BENCH ?=
 HOST ?=
 NAME ?=
 ARGS ?=
+# What each change must leave whole, and what takes longer.
+SCENARIOS := mesh state seals
+DRILLS := confirm mtu rotation segments tenants voice
 
 export PATH := $(VENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(VENV)
@@ -26,7 +29,7 @@ export LC_ALL := C.UTF-8
 say = @printf '\n==> %s\n' "$(1)"
 lab = ansible-playbook -i localhost, -e ansible_python_interpreter=$(VENV)/bin/python -e @lab/estates/$(LAB).yml
 
-.PHONY: help demo test test-unit test-molecule test-estate lint bench docs build lab-up lab-down lab-status lab-shell converge clean venv role
+.PHONY: help demo test test-unit test-molecule test-estate drills lint bench docs build lab-up lab-down lab-status lab-shell converge clean venv role
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,7 +70,12 @@ test-unit: venv build/src ## unit tests and tests on the tree
 
 test-molecule: venv ## scenarios in containers (SCENARIO=name for one)
 	@lab/bootstrap.sh lab
-	tests/molecule.sh $(SCENARIO)
+	tests/molecule.sh $(or $(SCENARIO),$(SCENARIOS))
+
+drills: venv build/src ## the long forms: takeovers, layer 2, voice, tenants, rotation, sizes of packets, lost ways
+	@lab/bootstrap.sh lab
+	@tests/timed.sh "1/2 drills of the whole estate" pytest tests/drills -p no:cacheprovider $(ARGS)
+	@tests/timed.sh "2/2 scenarios" tests/molecule.sh $(DRILLS)
 
 test-estate: venv build/src ## the demo estate from end to end, with faults and attacks
 	@lab/bootstrap.sh lab

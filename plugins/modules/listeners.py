@@ -52,6 +52,11 @@ options:
     type: list
     elements: int
     default: []
+  allowed_processes:
+    description: Names of processes that may have any port open, such as one that only sends from it.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -136,6 +141,7 @@ def main() -> None:
                 },
             },
             "allowed_udp_ports": {"type": "list", "elements": "int", "default": []},
+            "allowed_processes": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -149,7 +155,8 @@ def main() -> None:
                 addresses[address["local"]] = link["ifname"]
     allowed = {(one["protocol"], one["port"]) for one in module.params["allowed_ports"]}
     allowed |= {("udp", port) for port in module.params["allowed_udp_ports"]}
-    results = judge(module.params["host"], sockets(listening), addresses, module.params["allowed_interfaces"], allowed)
+    found = [one for one in sockets(listening) if one[4] not in module.params["allowed_processes"]]
+    results = judge(module.params["host"], found, addresses, module.params["allowed_interfaces"], allowed)
     module.exit_json(changed=False, results=results)
 
 

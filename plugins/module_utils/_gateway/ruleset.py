@@ -202,6 +202,8 @@ def _input(policy: Policy) -> list[str]:
         f'iifname "{policy.mesh_interface}" {match} jump overlay' for match in _match("saddr", policy.overlay_sources)
     ]
     rules.append(f'iifname "{policy.mesh_interface}" drop')
+    # nor does one that comes from outside to an overlay address
+    rules += [f"{match} drop" for match in _match("daddr", policy.overlay_sources)]
     rules += _management_rules(policy, _outside(policy.management_prefixes, policy.overlay_sources))
     if policy.lan_interface:
         rules += [

@@ -133,7 +133,7 @@ def test_files_of_other_roles_and_plugins_that_it_does_not_call_change_nothing(
     own = content_of(copy, role)
     called = {copy / "plugins" / f"{part.partition(' ')[2]}" for part in own.parts if part.startswith("library ")}
     called |= {copy / "plugins" / f"{part.partition(' ')[2]}.py" for part in own.parts if part.startswith("plugin ")}
-    programs = {"registry": "registry", "agent": "agent"}.get(role)
+    programs = {"registry": "registry", "agent": "agent", "gateway": "agent"}.get(role)
     changed = {}
     for path in sorted((copy / "roles").rglob("*")) + sorted((copy / "plugins").rglob("*.py")):
         if (
@@ -202,7 +202,7 @@ def test_another_key_gives_other_digests_and_no_value_is_in_a_plan(tmp_path: Pat
 
 
 def test_facts_are_named_for_the_host(tmp_path: Path) -> None:
-    assert desire(ROOT, "gateway", variables_of(tmp_path)).facts == ("addresses:lyon0",)
+    assert desire(ROOT, "gateway", variables_of(tmp_path)).facts == ("machine", "python", "addresses:lyon0")
 
 
 def test_what_cannot_be_resolved_is_told(tmp_path: Path) -> None:

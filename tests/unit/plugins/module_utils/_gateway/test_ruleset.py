@@ -77,11 +77,13 @@ def test_a_plain_host_lets_in_the_mesh_and_its_operators() -> None:
     found = chains(rendered())
     assert set(found) == {"input", "overlay", "forward", "site_input", "site_forward"}
     assert found["input"][0] == "type filter hook input priority filter; policy drop;"
-    assert found["input"][-5:] == [
+    assert found["input"][-7:] == [
         'udp dport { 51820 } accept comment "mesh"',
         'iifname "bocage0" ip saddr { 198.19.1.0/24 } jump overlay',
         'iifname "bocage0" ip6 saddr { fd7b:4c1e:90a2:1::/64, fd7b:4c1e:90a2::/64 } jump overlay',
         'iifname "bocage0" drop',
+        "ip daddr { 198.19.1.0/24 } drop",
+        "ip6 daddr { fd7b:4c1e:90a2:1::/64, fd7b:4c1e:90a2::/64 } drop",
         'ip saddr { 198.51.100.192/28 } tcp dport 22 accept comment "operators"',
     ]
     assert found["overlay"] == ["icmp type echo-request accept", "icmpv6 type echo-request accept", "drop"]
