@@ -12,7 +12,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "estate")]
 
-import driver
+import driver  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
