@@ -105,7 +105,32 @@ def test_all_of_a_plan_is_taken(call_module: Any, host: FakeHost, options: dict[
         exits={"sources": ["fd7b:4c1e:90a2:1::/64"], "destinations": ["2001:db8:2::/64"]},
         lan_interface="lan0",
         translation="none",
+        translation_ipv6="floating",
+        floating_addresses=["2001:db8:2::251"],
+        sibling_addresses=["198.18.1.22"],
+        sibling_interfaces=["bocage0-1-2"],
+        untracked_ports=[4784],
     )
-    for part in ('udp dport 53 accept comment "names"', 'comment "tenant acme"', 'comment "into the LAN"'):
-        assert part in done["ruleset"]
+    for part in (
+        'udp dport 53 accept comment "names"',
+        'comment "tenant acme"',
+        'comment "into the LAN"',
+        "snat ip6 to 2001:db8:2::251",
+        'ip saddr { 198.18.1.22/32 } meta l4proto 112 accept comment "floating addresses"',
+        'iifname { "bocage0-1-2" }',
+        "udp dport { 4784 } notrack",
+    ):
+        assert part in done["ruleset"], part
     assert "masquerade" not in done["ruleset"]
+
+
+def test_a_floating_address_that_is_missing_is_told(call_module: Any, host: FakeHost, options: dict[str, Any]) -> None:
+    refused = call_module(
+        nft_ruleset,
+        **options,
+        exits={"sources": ["fd7b:4c1e:90a2:1::/64"], "destinations": ["2001:db8:2::/64"]},
+        lan_interface="lan0",
+        translation_ipv6="floating",
+    )
+    assert refused["msg"].startswith("This gateway has gateway_translation_ipv6 floating but no IPv6 address among")
+    assert host.table is None
