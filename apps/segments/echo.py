@@ -12,16 +12,21 @@ from collections.abc import Iterable
 _REPLY_4, _REQUEST_4 = 0, 8
 _REPLY_6, _REQUEST_6 = 129, 128
 _ICMP6_FILTER = 1
+# Not in Python's socket module: send from an address that is not here yet.
+IPV6_FREEBIND = 78
 _IDENTIFIER = os.getpid() & 0xFFFF
 
 
 class Echo:
     """One socket a family; the answers are the kernel's to match with targets by their address."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str) -> None:
         flags = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
         self.socket4 = socket.socket(socket.AF_INET, flags, socket.IPPROTO_ICMP)
         self.socket6 = socket.socket(socket.AF_INET6, flags, socket.IPPROTO_ICMPV6)
+        # from the address of the segments' own packets, and so by their way
+        self.socket6.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
+        self.socket6.bind((address, 0))
         # everything is blocked but answers to an echo
         passed = [0xFFFFFFFF] * 8
         passed[_REPLY_6 >> 5] &= ~(1 << (_REPLY_6 & 31)) & 0xFFFFFFFF

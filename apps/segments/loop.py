@@ -16,13 +16,11 @@ from types import FrameType
 
 from bocage_core._common.atomic import write_file
 
-from .echo import Echo
+from .echo import IPV6_FREEBIND, Echo
 from .links import Links, notify, sender
 from .segment import Segment
 from .settings import Settings
 
-# Not in Python's socket module: send from an address that is not here yet.
-_IPV6_FREEBIND = 78
 _LEARNED_EVERY, _STATUS_EVERY = 1.0, 2.0
 
 
@@ -44,7 +42,7 @@ class Loop:
         self._settings = settings
         self._links = Links()
         self._raw = sender()
-        self._echo = Echo()
+        self._echo = Echo(settings.address)
         self._selector = selectors.DefaultSelector()
         self._stopped = False
         now = time.monotonic()
@@ -53,7 +51,7 @@ class Loop:
         for segment in self._segments:
             segment.close()
         self._udp = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-        self._udp.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
+        self._udp.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
         self._udp.bind((settings.address, settings.udp_port))
         for opened in (self._udp, *self._echo.sockets()):
             self._selector.register(opened, selectors.EVENT_READ, None)

@@ -16,6 +16,9 @@ from .wire import ETHERTYPE
 TABLE = "bocage_segments"
 VXLAN_PORT = 4789
 FAMILIES = ("bridge", "inet")
+# Linux keeps the route of a learned address when that address moves to another end, and would send by the interface
+# of a gateway that is gone; what has a mark is routed anew, frame by frame.
+_FRESH_ROUTE = 'meta mark set 0x7678 comment "route anew"'
 
 
 def render(segments: Sequence[Mapping[str, Any]], elector_port: int) -> str:
@@ -39,6 +42,7 @@ def _bridge(segments: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
         forward.append(f'oifname "{port}" jump to_{port}')
         forward.append(f'iifname "{port}" jump from_{port}')
         chains[f"to_{port}"] = [
+            _FRESH_ROUTE,
             *_tidy(guests=not gateway),
             *_storm(one),
             *clamp_rules(one.get("largest_tcp") or {}),
@@ -100,7 +104,8 @@ def _inet(segments: Sequence[Mapping[str, Any]], elector_port: int) -> dict[str,
         ],
         "untracked_out": [
             "type filter hook output priority raw; policy accept;",
-            f"udp dport {VXLAN_PORT} notrack",
+            # routed by now: what is outside of the segment knows nothing of its mark
+            f"udp dport {VXLAN_PORT} notrack meta mark set 0",
         ],
     }
 
