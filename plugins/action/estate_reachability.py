@@ -12,7 +12,7 @@ from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import
 from ansible_collections.bocage.fleet.plugins.module_utils._common.findings import listed
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.estate_reachability import Reachability
 from ansible_collections.bocage.fleet.plugins.plugin_utils.controller_action import ControllerAction
-from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of
+from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of, placeholder_key
 
 
 class ActionModule(ControllerAction):
@@ -26,7 +26,9 @@ class ActionModule(ControllerAction):
             }
         )
         try:
-            reachability = Reachability(estate_of(task_vars or {}, assume_enrolled=arguments["assume_enrolled"]))
+            reachability = Reachability(
+                estate_of(task_vars or {}, placeholder_key if arguments["assume_enrolled"] else None)
+            )
             result.update(
                 changed=False, tenants=reachability.matrix(), pairs=_pairs(reachability, arguments["machines"])
             )

@@ -206,7 +206,9 @@ class MeshPlanner:
     def _outlook(self, host: Host) -> _Outlook:
         key: tuple[object, ...] = (host.name,)
         if not host.is_hub:
-            key = (host.site.name, host.is_gateway, host.endpoint is None, host.lan_endpoint is None)
+            placed = (host.endpoint is None, host.lan_endpoint is None)
+            # nobody calls a gateway that is not enrolled
+            key = (host.site.name, host.is_gateway, *placed, host.is_gateway and host.public_key is None)
         if key not in self._outlooks:
             self._outlooks[key] = self._make_hub_outlook(host) if host.is_hub else self._make_outlook(host)
         return self._outlooks[key]

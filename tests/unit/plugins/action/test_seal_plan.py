@@ -50,7 +50,7 @@ def test_each_host_has_digests_of_its_own_values(make_action: Any, key_file: Pat
     }
     one, other = result["hosts"]["gw1"], result["hosts"]["gw2"]
     assert one["host"] == other["host"] and one["gateway"]["base"] != other["gateway"]["base"]
-    assert other["gateway"]["facts"] == ["addresses:gw2-lan"]
+    assert other["gateway"]["facts"] == ["machine", "python", "addresses:gw2-lan"]
     assert set(result["content"]) == {"host", "gateway"}
     assert result["contact"] == ["gw1", "gw2"] == result["ansible_facts"]["bocage_contact"]
     assert plan(make_action, key_file)["hosts"] == result["hosts"]
@@ -111,8 +111,8 @@ def test_a_template_is_compiled_once_however_many_hosts(
     for host in ("gw1", "gw2"):
         values["hostvars"][host]["gateway_lan_interface"] = trust_as_template("{{ inventory_hostname }}-lan")
     result = plan(make_action, key_file, values)
-    assert result["hosts"]["gw1"]["gateway"]["facts"] == ["addresses:gw1-lan"]
-    assert result["hosts"]["gw2"]["gateway"]["facts"] == ["addresses:gw2-lan"]
+    assert result["hosts"]["gw1"]["gateway"]["facts"] == ["machine", "python", "addresses:gw1-lan"]
+    assert result["hosts"]["gw2"]["gateway"]["facts"] == ["machine", "python", "addresses:gw2-lan"]
     assert sorted(compiled) == sorted(set(compiled))
 
 

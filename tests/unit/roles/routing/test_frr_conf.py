@@ -51,7 +51,6 @@ def rendered(kind: str, template: str = "etc/frr/frr.conf.j2") -> str:
         routing_bfd_interval_milliseconds=100,
         routing_bfd_multiplier=3,
         routing_session_limit=2500,
-        routing_mesh_interface="bocage0",
     )
 
 
@@ -213,8 +212,8 @@ def test_answers_of_a_gateway_itself_take_the_direct_path() -> None:
     template = "etc/systemd/system/bocage-routing-rules.service.j2"
     starts = [line for line in rendered("gw1", template).splitlines() if line.startswith("ExecStart=")]
     assert starts == [
-        "ExecStart=/sbin/ip -6 rule add pref 5183 from fd7b:4c1e:90a2:1::1 lookup 5183",
-        "ExecStart=/sbin/ip -4 rule add pref 5183 from 198.19.1.1 lookup 5183",
+        "ExecStart=/sbin/ip -4 rule add pref 5183 iif lo lookup 5183",
+        "ExecStart=/sbin/ip -6 rule add pref 5183 iif lo lookup 5183",
     ]
     # a unit of this kind needs something to start
     assert "\nExecStart=/bin/true\n" in rendered("tele1", template)
