@@ -208,7 +208,8 @@ except ImportError as error:
     # Said by name when the plugin runs; without this Ansible knows no such plugin at all.
     MISSING_LIBRARY = error.name or str(error)
 
-MANAGED_GROUP, GATEWAY_GROUP = "managed", "gateways"
+MANAGED_GROUP = "managed"
+GATEWAY_GROUP = "gateways"
 _FILES = ("estate.yml", "estate.yaml")
 # From here on Python's collector costs seconds.
 _MANY_HOSTS = 1000

@@ -46,7 +46,6 @@ from .estate_source import Offered, from_folder, from_history, from_registry
 DesiredAddresses = Callable[[str], frozenset[str] | None]
 MOST_NAMES = 10
 NO_DRIFT: frozenset[str] = frozenset()
-NOTHING_STATED: Mapping[int, str] = {}
 ONLY_MESH = frozenset({"mesh"})
 # of paths that carry less than planned
 PATHS = "mtu"
@@ -232,9 +231,10 @@ def _host_state(
     moment: datetime,
     answered: bool,
     desired: DesiredAddresses | None,
-    stated: Mapping[int, str] = NOTHING_STATED,
+    stated: Mapping[int, str] | None = None,
 ) -> HostState:
     report, current = judgement.report, identity.current
+    stated = stated or {}
     issued_at = None
     if report is not None:
         issued_at = report.issued_at

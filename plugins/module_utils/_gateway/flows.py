@@ -20,7 +20,7 @@ from .._common.errors import BocageError
 
 PROC = Path("/proc/net")
 # Entries by their addresses and ports, with the seconds that each has left; None for one that does not age.
-Entries = Mapping[tuple[str, ...], int | None]
+Entries = Mapping[tuple[str, ...], "int | None"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ class MeshPlanner:
             peer = self._peer(host, gateway, host.address4 is not None, lans)
             if peer is None:
                 continue
-            if self._exits.has_link(gateway, host):
+            if self._exits.has_link(host=gateway, gateway=host):
                 peer = self._at_port(peer, gateway, host)
             own = gateway.allowed_ips if host.address4 is not None else gateway.allowed_ips[:1]
             routes = self._with_direct(host, [{"prefix": prefix, "source": _source(host, prefix)} for prefix in own])

@@ -95,7 +95,9 @@ class Rotation:
             host = fields.record(value, f"a host in {what}")
             fields.only(host, _HOST, _NONE, f"a host in {what}")
             epochs = host["enrolled_in"]
-            if not isinstance(epochs, list) or not all(type(one) is int for one in epochs):
+            if not isinstance(epochs, list) or not all(
+                isinstance(one, int) and not isinstance(one, bool) for one in epochs
+            ):
                 raise fields.malformed(what, "needs a list of numbers in enrolled_in")
             hosts[name] = HostState(
                 moved=fields.flag(host, "moved", what),

@@ -66,7 +66,8 @@ def _with_secrets(state: InterfaceState, files: Mapping[Path, bytes | None]) -> 
 
 def revert_commands(before: Present, wanted: InterfaceState, private_key_file: str) -> list[tuple[str, ...]]:
     """What sets a live interface back from what is wanted to what it was."""
-    assert before.state is not None
+    if before.state is None:
+        raise ValueError("an interface that was not there has no state to go back to")
     goal = replace(before.state, public_key="unchanged")
     return [
         action.command
