@@ -12,9 +12,9 @@ from typing import Any
 
 from bocage_core._common.commands import Run
 from bocage_core._gateway import confirm
+from bocage_core._gateway.places import HEALTH_FILE
 
 _SYSCTL = Path("/proc/sys/net")
-_HEALTH = Path("/run/bocage/gateway/health.json")
 
 
 def collect_gateway(
@@ -23,7 +23,7 @@ def collect_gateway(
     mesh_interface: str | None,
     directory: Path,
     sysctl: Path = _SYSCTL,
-    health_file: Path = _HEALTH,
+    health_file: Path = HEALTH_FILE,
 ) -> dict[str, Any]:
     # IPv4 forwards by the interface a packet came in on, IPv6 by one switch for all.
     problems = [

@@ -10,9 +10,7 @@ from typing import Any
 from bocage_core._common.commands import Run
 from bocage_core._state.sections import MAX_EXITS, MAX_SESSIONS
 
-from .gateway_probe import Daemon
-
-FRR_DIRECTORY = Path("/run/frr")
+from .gateway_probe import FRR_DIRECTORY, Daemon, sessions_of
 
 
 def collect_routing(run: Run, directory: Path = FRR_DIRECTORY) -> dict[str, Any] | None:
@@ -23,17 +21,13 @@ def collect_routing(run: Run, directory: Path = FRR_DIRECTORY) -> dict[str, Any]
     daemon = Daemon(directory / "bfdd.vty")
     try:
         (answer,) = daemon.ask(["show bfd peers brief json"])
-        sessions = json.loads(answer or "[]")
+        sessions = sessions_of(answer)
     except (OSError, ValueError):
         section["drift"].append("FRR does not say which paths live; see the unit frr.service.")
         return section
     finally:
         daemon.close()
-    found = sorted(
-        {
-            str(one["peer"]): one.get("status") == "up" for one in sessions if isinstance(one, dict) and "peer" in one
-        }.items()
-    )
+    found = sorted(sessions.items())
     section.update(
         session_count=len(found),
         sessions_up=sum(up for _address, up in found),

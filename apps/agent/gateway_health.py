@@ -19,13 +19,11 @@ from typing import Any
 from bocage_core._common import atomic
 from bocage_core._common.errors import BadInput
 from bocage_core._gateway.health import Seen, Sibling, State, Verdict, judge
+from bocage_core._gateway.places import DRAIN_FILE, HEALTH_FILE, RUN_DIRECTORY
 
-from .gateway_probe import Daemon, Echo, paths_up
+from .gateway_probe import FRR_DIRECTORY, Daemon, Echo, paths_up
 
 SETTINGS = Path("/etc/bocage/gateway/health.json")
-DRAIN_FILE = Path("/etc/bocage/gateway/drain")
-RUN_DIRECTORY = Path("/run/bocage/gateway")
-FRR_DIRECTORY = Path("/run/frr")
 HEARTBEAT_PORT = 3790
 # keepalived adds it to the priority; below every other gateway that does well
 DOUBT_PENALTY = -120
@@ -117,8 +115,7 @@ class Health:
     def _act(self, verdict: Verdict) -> None:
         changed = verdict.state.healthy != self._state.healthy
         self._state = verdict.state
-        drained = DRAIN_FILE.exists()
-        said = {"healthy": verdict.state.healthy, "drained": drained, "hosts": self._hosts}
+        said = {"healthy": verdict.state.healthy, "drained": verdict.drained, "hosts": self._hosts}
         for address in self._siblings:
             with contextlib.suppress(OSError):
                 self._heart.sendto(json.dumps(said).encode(), (address, HEARTBEAT_PORT))
@@ -128,7 +125,7 @@ class Health:
         now = time.monotonic()
         shown = {
             "healthy": verdict.state.healthy,
-            "drained": drained,
+            "drained": verdict.drained,
             "lan": verdict.lan,
             "wan": verdict.wan,
             "hosts": self._hosts,
@@ -140,7 +137,7 @@ class Health:
             },
             "released": verdict.release,
         }
-        self._write("health.json", json.dumps(shown, sort_keys=True) + "\n", since=True)
+        self._write(HEALTH_FILE.name, json.dumps(shown, sort_keys=True) + "\n", since=True)
         if changed:
             words = "does well" if verdict.state.healthy else "does not do well"
             print(f"This gateway {words}: LAN {verdict.lan}, paths to hosts {verdict.wan}.", file=sys.stderr)

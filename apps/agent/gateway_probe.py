@@ -8,14 +8,14 @@ import ipaddress
 import json
 import os
 import socket
-import struct
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-_REQUESTS = {4: 8, 6: 128}
-_REPLIES = {4: 0, 6: 129}
+from bocage_core._common.icmp import answer, echo_socket, request, version_of
+
+FRR_DIRECTORY = Path("/run/frr")
 # as an answer of a daemon of FRR ends: three zero bytes, then its status (vtysh of FRR 8)
 _END_OF_ANSWER = b"\0\0\0"
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
@@ -30,11 +30,7 @@ class Echo:
         self._sequence = 0
         self._sockets: dict[int, socket.socket] = {}
         for version in {ipaddress.ip_address(target).version for target in self.answered_at}:
-            family, protocol = (
-                (socket.AF_INET, socket.IPPROTO_ICMP) if version == 4 else (socket.AF_INET6, socket.IPPROTO_ICMPV6)
-            )
-            opened = socket.socket(family, socket.SOCK_RAW, protocol)
-            opened.setblocking(False)
+            opened = echo_socket(version)
             # by the LAN alone: an answer over the overlay would say nothing of it
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
             self._sockets[version] = opened
@@ -46,37 +42,22 @@ class Echo:
     def send(self) -> None:
         self._sequence = (self._sequence + 1) & 0xFFFF
         for target in self.answered_at:
-            version = ipaddress.ip_address(target).version
-            header = struct.pack("!BBHHH", _REQUESTS[version], 0, 0, self._identifier, self._sequence)
-            if version == 4:
-                # the kernel computes the one of IPv6
-                header = struct.pack("!BBHHH", 8, 0, _checksum(header), self._identifier, self._sequence)
+            version = version_of(target)
             # a LAN that is down refuses to send, which is no answer either
             with contextlib.suppress(OSError):
-                self._sockets[version].sendto(header, (target, 0))
+                self._sockets[version].sendto(request(version, self._identifier, self._sequence), (target, 0))
 
     def take(self, opened: socket.socket) -> None:
         """Read what came on one of the sockets."""
         while True:
             try:
                 packet, sender = opened.recvfrom(2048)
-            except BlockingIOError:
-                return
             except OSError:
+                # nothing more, or the LAN is down
                 return
-            version = 4 if opened.family == socket.AF_INET else 6
-            body = packet[(packet[0] & 15) * 4 :] if version == 4 else packet
-            if len(body) < 8 or body[0] != _REPLIES[version]:
-                continue
-            if struct.unpack("!H", body[4:6])[0] == self._identifier and sender[0] in self.answered_at:
+            found = answer(packet, 4 if opened.family == socket.AF_INET else 6)
+            if found is not None and found[0] == self._identifier and sender[0] in self.answered_at:
                 self.answered_at[sender[0]] = time.monotonic()
-
-
-def _checksum(data: bytes) -> int:
-    """The sum of the Internet's protocols (RFC 1071)."""
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    total = (total >> 16) + (total & 0xFFFF)
-    return ~(total + (total >> 16)) & 0xFFFF
 
 
 class Daemon:
@@ -129,16 +110,21 @@ class Daemon:
         return answer[:-4].decode(errors="replace")
 
 
-def paths_up(answer: str, apart: frozenset[str]) -> int:
-    """How many paths live in what ``show bfd peers brief json`` answers, without those to the addresses given."""
+def sessions_of(answer_text: str) -> dict[str, bool]:
+    """By address of the other end, whether the path lives, of what ``show bfd peers brief json`` answers.
+
+    Raises ValueError where that is no JSON; what is no list of sessions has none.
+    """
+    sessions: Any = json.loads(answer_text or "[]")
+    if not isinstance(sessions, list):
+        return {}
+    return {str(one["peer"]): one.get("status") == "up" for one in sessions if isinstance(one, dict) and "peer" in one}
+
+
+def paths_up(answer_text: str, apart: frozenset[str]) -> int:
+    """How many paths live, without those to the addresses given."""
     try:
-        sessions: Any = json.loads(answer or "[]")
+        sessions = sessions_of(answer_text)
     except ValueError:
         return 0
-    if not isinstance(sessions, list):
-        return 0
-    return sum(
-        1
-        for one in sessions
-        if isinstance(one, dict) and one.get("status") == "up" and str(one.get("peer")) not in apart
-    )
+    return sum(up for address, up in sessions.items() if address not in apart)

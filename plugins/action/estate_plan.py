@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
@@ -48,15 +49,20 @@ class ActionModule(ControllerAction):
             estate = estate_of(task_vars, epochs.any_key)
             exits = Exits(estate)
             planner = MeshPlanner(estate, arguments["keepalive_seconds"])
-            classes = ClassPlanner(estate, lambda name: sizes.host(name, planner.host(name)))
             sizes = SizePlanner(estate)
+
+            @cache
+            def mesh_of(name: str) -> dict[str, Any]:
+                return sizes.host(name, planner.host(name))
+
+            classes = ClassPlanner(estate, mesh_of)
             makers: dict[str, Callable[[str], Any]] = {
                 "mesh": lambda name: with_epochs(epochs, estate.hosts[name], classes.mesh(name)),
                 "classes": lambda name: classes_with_epochs(epochs, name, classes.host(name)),
                 "access": lambda name: classes.with_ports(name, plan_access(estate, name, exits)),
                 "names": lambda name: plan_names(estate, name),
                 "routing": lambda name: plan_routing(estate, name, exits),
-                "segments": SegmentPlanner(estate, lambda name: int(sizes.host(name, planner.host(name))["mtu"])).host,
+                "segments": SegmentPlanner(estate, lambda name: int(mesh_of(name)["mtu"])).host,
                 "takeover": lambda name: plan_takeover(estate, name, exits),
                 "probes": lambda name: [probe.to_dict() for probe in plan_probes(estate, name, arguments["pages"])],
             }

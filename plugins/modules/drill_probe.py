@@ -90,6 +90,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bocage.fleet.plugins.module_utils._common.icmp import answer, echo_socket, request
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.drill import gaps
 
 LATE_SECONDS = 2.0
@@ -102,11 +103,8 @@ class Prober:
 
     def __init__(self, target: str, interval: float, stop: threading.Event) -> None:
         self.target, self._interval, self._stop = target, interval, stop
-        self._six = ipaddress.ip_address(target).version == 6
-        family, protocol = (
-            (socket.AF_INET6, socket.IPPROTO_ICMPV6) if self._six else (socket.AF_INET, socket.IPPROTO_ICMP)
-        )
-        self._socket = socket.socket(family, socket.SOCK_RAW, protocol)
+        self._version = ipaddress.ip_address(target).version
+        self._socket = echo_socket(self._version)
         self._socket.settimeout(0.2)
         self._identifier = (os.getpid() ^ hash(target)) & 0xFFFF
         self.sent: list[float] = []
@@ -125,14 +123,12 @@ class Prober:
         due = time.monotonic()
         while not self._stop.is_set():
             number = len(self.sent)
-            body = struct.pack("!d", float(number))
-            header = struct.pack("!BBHHH", 128 if self._six else 8, 0, 0, self._identifier, number & 0xFFFF)
-            if not self._six:
-                header = header[:2] + struct.pack("!H", _checksum(header + body)) + header[4:]
+            # the sequence has 16 bits, and an hour has more probes
+            packet = request(self._version, self._identifier, number & 0xFFFF, struct.pack("!Q", number))
             self.sent.append(time.time())
             # not sent is lost, too
             with contextlib.suppress(OSError):
-                self._socket.sendto(header + body, (self.target, 0))
+                self._socket.sendto(packet, (self.target, 0))
             due += self._interval
             time.sleep(max(0.0, due - time.monotonic()))
 
@@ -145,22 +141,15 @@ class Prober:
                 packet, sender = self._socket.recvfrom(2048)
             except OSError:
                 continue
-            body = packet if self._six else packet[(packet[0] & 15) * 4 :]
-            if sender[0] != self.target or len(body) < 16 or body[0] != (129 if self._six else 0):
+            found = answer(packet, self._version)
+            if sender[0] != self.target or found is None or found[0] != self._identifier or len(found[2]) < 8:
                 continue
-            if struct.unpack("!H", body[4:6])[0] == self._identifier:
-                number = int(struct.unpack("!d", body[8:16])[0])
-                if 0 <= number < len(self.sent) and time.time() - self.sent[number] <= LATE_SECONDS:
-                    self.answered[number] = time.time()
+            number = struct.unpack("!Q", found[2][:8])[0]
+            if number < len(self.sent) and time.time() - self.sent[number] <= LATE_SECONDS:
+                self.answered[number] = time.time()
 
     def answers(self) -> list[tuple[float, bool]]:
         return [(sent, number in self.answered) for number, sent in enumerate(self.sent)]
-
-
-def _checksum(data: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    total = (total >> 16) + (total & 0xFFFF)
-    return ~(total + (total >> 16)) & 0xFFFF
 
 
 class Download:

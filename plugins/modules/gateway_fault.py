@@ -92,13 +92,12 @@ ended_at:
 
 import json
 import time
-from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bocage.fleet.plugins.module_utils._common.commands import Run, must
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
+from ansible_collections.bocage.fleet.plugins.module_utils._gateway.places import HEALTH_FILE
 
-HEALTH_FILE = Path("/run/bocage/gateway/health.json")
 TABLE = "bocage_drill"
 UNDO = ["nft", "delete", "table", "netdev", TABLE]
 TIMER = "bocage-drill-end"
@@ -190,18 +189,18 @@ def main() -> None:
     try:
         await_health(module.params["settled_seconds"], module.params["patience_seconds"])
         if cause == "wireguard":
-            unit = f"bocage-wireguard-go@{module.params['mesh_interface']}.service"
-            if run(["systemctl", "is-active", "--quiet", unit])[0] != 0:
-                # in the kernel there is no process: the interface goes away and comes back
-                unit = ""
+            interface = module.params["mesh_interface"]
+            unit = f"bocage-wireguard-go@{interface}.service"
+            process = run(["systemctl", "is-active", "--quiet", unit])[0] == 0
             started = time.time()
-            if unit:
+            if process:
                 kill(run, unit)
                 time.sleep(seconds)
             else:
-                must(run, ["ip", "link", "set", "dev", module.params["mesh_interface"], "down"])
+                # in the kernel there is no process: the interface goes away and comes back
+                must(run, ["ip", "link", "set", "dev", interface, "down"])
                 time.sleep(seconds)
-                must(run, ["systemctl", "restart", f"bocage-mesh@{module.params['mesh_interface']}.service"])
+                must(run, ["systemctl", "restart", f"bocage-mesh@{interface}.service"])
         elif cause == "routing":
             started = time.time()
             must(run, ["pkill", "-KILL", "-x", "bgpd"])

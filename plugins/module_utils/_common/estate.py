@@ -10,7 +10,7 @@ one host never depends on who else is in the play.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -178,9 +178,9 @@ def _traffic_classes(name: str, declared: Sequence[Mapping[str, Any]]) -> tuple[
         raise BadInput(f"Host {name}: voice_classes {error}") from error
 
 
-def _floating(name: str, values: object) -> tuple[str, ...]:
+def _floating(name: str, values: Iterable[Any]) -> tuple[str, ...]:
     try:
-        return tuple(str(ipaddress.ip_address(one)) for one in values)  # type: ignore[attr-defined]
+        return tuple(str(ipaddress.ip_address(one)) for one in values)
     except (TypeError, ValueError) as error:
         raise BadInput(
             f"Host {name} has unusable gateway_floating_addresses: {error}; give a list of addresses of its LAN."

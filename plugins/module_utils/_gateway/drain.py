@@ -14,11 +14,9 @@ from typing import Any
 from .._common.atomic import read_bounded, sync_directory, write_file
 from .._common.errors import BocageError
 from .._common.findings import listed
+from .places import DRAIN_FILE, HEALTH_FILE
 from .sizing import Demand, Gateway, without
 
-# It exists as long as the gateway is to serve nobody, also over a reboot; what it says is for people.
-DRAIN_FILE = Path("/etc/bocage/gateway/drain")
-HEALTH_FILE = Path("/run/bocage/gateway/health.json")
 MOST_BYTES = 64 * 1024
 
 

@@ -60,6 +60,10 @@ class Verdict:
     release: bool
     doubt: bool
 
+    @property
+    def drained(self) -> bool:
+        return self.metric == DRAINED
+
 
 def judge(seen: Seen, before: State, silence_seconds: float, rise_seconds: float) -> Verdict:
     """The verdict of a look. A target or sibling silent for ``silence_seconds`` counts as gone; what was bad must be

@@ -12,6 +12,7 @@ sends by another one that has it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from .._common.estate import Estate, Host
@@ -34,6 +35,19 @@ def router_id(host: Host) -> str:
     """A number of its own for each host, in the form of an address."""
     number = (host.site.index << 16) + host.index
     return ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
+
+
+def sibling_entries(siblings: Iterable[Host]) -> list[dict[str, Any]]:
+    """The other gateways of a site, as plans name them: over the overlay, on the LAN, and by their link."""
+    return [
+        {
+            "name": one.name,
+            "address": one.address6,
+            "lan_address": one.lan_endpoint,
+            "interface": link_interface(one),
+        }
+        for one in siblings
+    ]
 
 
 def plan_routing(estate: Estate, host_name: str, exits: Exits | None = None) -> dict[str, Any] | None:
@@ -71,15 +85,7 @@ def plan_routing(estate: Estate, host_name: str, exits: Exits | None = None) -> 
             for _site, gateways in sorted(ranked.items())
             for place, gateway in enumerate(gateways)
         ],
-        "siblings": [
-            {
-                "name": one.name,
-                "address": one.address6,
-                "lan_address": one.lan_endpoint,
-                "interface": link_interface(one),
-            }
-            for one in siblings
-        ],
+        "siblings": sibling_entries(siblings),
         "lan_prefixes": list(host.site.reached_prefixes) if siblings else [],
         "listen": sorted(site.prefix6 for site in own_sites) if siblings else [],
         "host_prefixes": (

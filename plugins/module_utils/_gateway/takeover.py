@@ -16,7 +16,7 @@ from typing import Any
 from .._common.estate import Estate, Host
 from .._common.exits import Exits
 from .._common.links import link_interface
-from .routing import plan_routing
+from .routing import sibling_entries
 
 OWN_PRIORITY, PARTNER_PRIORITY, FIRST_OTHER_PRIORITY = 200, 150, 140
 # Identifiers of virtual routers (RFC 5798, section 5.2.3) that are left to others on the LAN.
@@ -48,16 +48,16 @@ def plan_takeover(estate: Estate, host_name: str, exits: Exits | None = None) ->
     host = estate.hosts[host_name]
     ways = exits or Exits(estate)
     siblings = ways.siblings(host)
-    routing = plan_routing(estate, host_name, ways)
-    if not siblings or routing is None:
+    if not siblings:
         return None
+    entries = sibling_entries(siblings)
     mate = partner(ways, host)
     numbers = identifiers([host, *siblings])
     return {
-        "siblings": routing["siblings"],
+        "siblings": entries,
         # of both epochs of keys, which live side by side while keys rotate
         "sibling_interfaces": sorted(link_interface(one, epoch) for one in siblings for epoch in (0, 1)),
-        "partner": next((one for one in routing["siblings"] if mate and one["name"] == mate.name), None),
+        "partner": next((one for one in entries if mate and one["name"] == mate.name), None),
         "address": host.address6,
         "lan_address": host.lan_endpoint,
         "targets": list(host.site.health_targets or _default_targets(host)),

@@ -11,53 +11,20 @@ from __future__ import annotations
 import os
 import select
 import socket
-import struct
 import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Literal, Self
 
+from .._common.icmp import answer, echo_socket, request, version_of
+
 # How a packet fared. What is refused did not leave this host; what is lost got no answer.
 Fate = Literal["passed", "refused", "lost"]
-# linux/in.h, linux/in6.h, linux/icmp.h and linux/icmpv6.h, as far as Python does not name them.
+# linux/in.h and linux/in6.h, as far as Python does not name them.
 IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_DO, PMTUDISC_PROBE = 10, 23, 2, 3
 IPV6_DONTFRAG = 62
-_SOL_RAW, _ICMP_FILTER, _ICMPV6_FILTER = 255, 1, 1
-_ECHO: Mapping[int, tuple[int, int]] = {4: (8, 0), 6: (128, 129)}
 HEADER_BYTES: Mapping[int, int] = {4: 20, 6: 40}
 SMALL = 128
-
-
-def version_of(address: str) -> int:
-    return 6 if ":" in address else 4
-
-
-def checksum(data: bytes) -> int:
-    """The Internet checksum (RFC 1071)."""
-    if len(data) % 2:
-        data += b"\0"
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
-
-
-def icmp_socket(version: int, kept: int) -> socket.socket:
-    """A raw socket that receives this type of message alone."""
-    if version == 4:
-        made = socket.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_ICMP)
-        made.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", ~(1 << kept) & 0xFFFFFFFF))
-    else:
-        made = socket.socket(socket.AF_INET6, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.IPPROTO_ICMPV6)
-        blocked = [0xFFFFFFFF] * 8
-        blocked[kept >> 5] &= ~(1 << (kept & 31))
-        made.setsockopt(socket.IPPROTO_ICMPV6, _ICMPV6_FILTER, struct.pack("=8I", *blocked))
-    return made
-
-
-def message(packet: bytes, version: int) -> bytes:
-    """The ICMP message of what a raw socket gave: that of IPv4 gives the header of the packet, too."""
-    return packet[(packet[0] & 15) * 4 :] if version == 4 and packet else packet
 
 
 class Echo:
@@ -100,7 +67,7 @@ class Echo:
     def _socket(self, version: int) -> socket.socket:
         made = self._sockets.get(version)
         if made is None:
-            made = self._sockets[version] = icmp_socket(version, _ECHO[version][1])
+            made = self._sockets[version] = echo_socket(version)
             if version == 4:
                 made.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_DO)
             else:
@@ -112,11 +79,8 @@ class Echo:
         """Whether it left this host, which refuses what is larger than its own interface or route."""
         version = version_of(address)
         filler = bytes(size - HEADER_BYTES[version] - 8)
-        head = struct.pack("!BBHHH", _ECHO[version][0], 0, 0, self._identifier, self._sequence)
-        if version == 4:
-            head = head[:2] + checksum(head + filler).to_bytes(2, "big") + head[4:]
         try:
-            self._socket(version).sendto(head + filler, (address, 0))
+            self._socket(version).sendto(request(version, self._identifier, self._sequence, filler), (address, 0))
         except BlockingIOError:
             return True
         except OSError:
@@ -129,11 +93,10 @@ class Echo:
             ready, _writable, _failed = select.select(list(self._sockets.values()), [], [], left)
             for one in ready:
                 version = 4 if one.family == socket.AF_INET else 6
-                answer = message(one.recv(65535), version)
-                if len(answer) < 8 or answer[0] != _ECHO[version][1]:
+                found = answer(one.recv(65535), version)
+                if found is None or found[0] != self._identifier:
                     continue
-                identifier, sequence = struct.unpack("!HH", answer[4:8])
-                address = waiting.pop((version, sequence), None) if identifier == self._identifier else None
+                address = waiting.pop((version, found[1]), None)
                 if address is not None:
                     fates[address] = "passed"
 

@@ -12,14 +12,13 @@ import contextlib
 import os
 import select
 import socket
-import struct
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from .._common.commands import Run
+from .._common.icmp import answer, request
 
-_ECHO_REQUEST, _ECHO_REPLY = 128, 129
 _ROUND_SECONDS = 0.25
 
 
@@ -52,7 +51,7 @@ class Icmpv6Echo:
         self._numbers[number] = (interface, address)
         # where there is no way yet, the next round tries again
         with contextlib.suppress(OSError):
-            sender.sendto(struct.pack("!BBHHH", _ECHO_REQUEST, 0, 0, self._identifier, number), (address, 0))
+            sender.sendto(request(6, self._identifier, number), (address, 0))
 
     def answers(self, seconds: float) -> set[tuple[str, str]]:
         found: set[tuple[str, str]] = set()
@@ -61,11 +60,9 @@ class Icmpv6Echo:
             if not select.select([self._receiver], [], [], left)[0]:
                 break
             packet, (address, *_rest) = self._receiver.recvfrom(2048)
-            if len(packet) < 8:
-                continue
-            kind, _code, _sum, identifier, number = struct.unpack("!BBHHH", packet[:8])
-            if kind == _ECHO_REPLY and identifier == self._identifier and number in self._numbers:
-                interface, asked = self._numbers[number]
+            found_answer = answer(packet, 6)
+            if found_answer is not None and found_answer[0] == self._identifier and found_answer[1] in self._numbers:
+                interface, asked = self._numbers[found_answer[1]]
                 if asked == address:
                     found.add((interface, asked))
         return found

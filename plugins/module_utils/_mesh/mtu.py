@@ -10,7 +10,6 @@ the size of the interface, not of the route: what a route let through would be c
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -39,11 +38,6 @@ def outside(mtu: int, version: int) -> int:
     return mtu + WIREGUARD_BYTES[version]
 
 
-def version_of(address: str) -> int:
-    """4 or 6."""
-    return ipaddress.ip_address(address).version
-
-
 def path_mtu(host: Host, other: Host) -> int:
     """The largest packet inside the tunnel between two hosts. Raises BadInput where IPv6 would not fit."""
     if host.site.name == other.site.name and host.lan_endpoint and other.lan_endpoint:
@@ -62,11 +56,6 @@ def path_mtu(host: Host, other: Host) -> int:
             "or take a wider way."
         )
     return mtu
-
-
-def interface_mtu(estate: Estate, host: Host, peers: Iterable[str]) -> int:
-    """The MTU of one interface; who plans for many hosts uses one SizePlanner."""
-    return SizePlanner(estate).interface(host, peers)
 
 
 def _version(address: str | None) -> int:

@@ -18,7 +18,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .echo import HEADER_BYTES, IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_PROBE, checksum, icmp_socket, message
+from .._common.icmp import checksum, icmp_socket, message
+from .echo import HEADER_BYTES, IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_PROBE
 
 _IP_MTU, _IPV6_MTU = 14, 24
 # what a router says: destination unreachable for IPv4 (with code 4), packet too big for IPv6

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 from bocage_agent import gateway_probe
-from bocage_agent.gateway_probe import Daemon, Echo, _checksum, paths_up
+from bocage_agent.gateway_probe import Daemon, Echo, paths_up
+from bocage_core._common.icmp import checksum
 
 
 class Frr:
@@ -185,11 +186,11 @@ def test_what_is_no_list_of_sessions_has_no_path(answer: str) -> None:
 
 def test_the_checksum_of_the_internet() -> None:
     # the example of RFC 1071, section 3
-    assert _checksum(bytes.fromhex("0001f203f4f5f6f7")) == 0x220D
+    assert checksum(bytes.fromhex("0001f203f4f5f6f7")) == 0x220D
     request = struct.pack("!BBHHH", 8, 0, 0, 0x1234, 7)
-    whole = struct.pack("!BBHHH", 8, 0, _checksum(request), 0x1234, 7)
-    assert _checksum(whole) == 0
-    assert _checksum(b"\xff\xff" * 4) == 0
+    whole = struct.pack("!BBHHH", 8, 0, checksum(request), 0x1234, 7)
+    assert checksum(whole) == 0
+    assert checksum(b"\xff\xff" * 4) == 0
 
 
 class Wire:
@@ -243,7 +244,7 @@ def test_requests_leave_by_the_lan_alone(wires: dict[int, Wire]) -> None:
     echo.send()
     echo.send()
     (first, to), (second, _to) = wires[socket.AF_INET].sent
-    assert (first[0], to, _checksum(first)) == (8, (FOUR, 0), 0)
+    assert (first[0], to, checksum(first)) == (8, (FOUR, 0), 0)
     assert struct.unpack("!HH", first[4:]) == (os.getpid() & 0xFFFF, 1)
     assert struct.unpack("!HH", second[4:]) == (os.getpid() & 0xFFFF, 2)
     assert wires[socket.AF_INET6].sent[0][0][0] == 128

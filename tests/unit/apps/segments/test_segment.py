@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bocage_core._common import icmp
 from bocage_core._common.errors import BadInput
 from bocage_core._segments import wire
 from bocage_core._segments.election import Fitness, Message
-from bocage_segments import echo
 from bocage_segments.segment import Segment
 from bocage_segments.settings import SegmentSettings, Settings, read_settings
 
@@ -177,7 +177,7 @@ def test_one_that_stops_says_so(bench: Bench) -> None:
 
 
 def test_an_echo_request_has_its_checksum() -> None:
-    words = struct.unpack("!4H", echo.request4())
+    words = struct.unpack("!4H", icmp.request(4, 7, 1))
     total = sum(words)
     assert ((total & 0xFFFF) + (total >> 16)) == 0xFFFF
 

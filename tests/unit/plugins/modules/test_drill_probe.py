@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.bocage.fleet.plugins.module_utils._common.icmp import checksum
 from ansible_collections.bocage.fleet.plugins.modules import drill_probe
-from ansible_collections.bocage.fleet.plugins.modules.drill_probe import Download, _checksum
+from ansible_collections.bocage.fleet.plugins.modules.drill_probe import Download
 
 
 class Server:
@@ -93,8 +94,8 @@ def test_nobody_there_is_told() -> None:
     assert "refused" in found["problem"]
 
 
-def test_the_checksum() -> None:
-    assert _checksum(bytes.fromhex("0001f203f4f5f6f7")) == 0x220D
+def test_thechecksum() -> None:
+    assert checksum(bytes.fromhex("0001f203f4f5f6f7")) == 0x220D
 
 
 def options(tmp_path: Path, **more: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def sizes(written: Written) -> dict[str, int]:
     estate = written.estate()
     planner = MeshPlanner(estate)
     return {
-        name: mtu.interface_mtu(estate, host, [peer.name for peer in planner.peers(name)])
+        name: mtu.SizePlanner(estate).interface(host, [peer.name for peer in planner.peers(name)])
         for name, host in estate.hosts.items()
     }
 
@@ -84,7 +84,7 @@ def test_a_link_carries_what_its_one_path_does() -> None:
 
 def test_an_interface_without_peers_fits_either_version() -> None:
     estate = demo().estate()
-    assert mtu.interface_mtu(estate, estate.hosts["tele1"], []) == 1420
+    assert mtu.SizePlanner(estate).interface(estate.hosts["tele1"], []) == 1420
 
 
 def test_hosts_that_are_placed_alike_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_hosts_that_are_placed_alike_are_looked_at_once(monkeypatch: pytest.Monk
     real = mtu.path_mtu
     monkeypatch.setattr(mtu, "path_mtu", lambda host, other: asked.append(other.name) or real(host, other))
     estate = written.estate()
-    assert mtu.interface_mtu(estate, estate.hosts["hub1"], [f"tele{index}" for index in range(50, 100)]) == 1440
+    assert mtu.SizePlanner(estate).interface(estate.hosts["hub1"], [f"tele{index}" for index in range(50, 100)]) == 1440
     assert len(asked) == 1
 
 
