@@ -150,13 +150,15 @@ def test_attack_firewall_that_locks_the_operator_out_takes_itself_back() -> None
 def test_attack_a_host_of_the_lan_uses_the_gateway_as_its_router() -> None:
     """erp1 sends packets for the overlay to gw1: nothing from the LAN begins a connection into the overlay."""
     driver.on(
-        "erp1", "ip -6 route add fd7b:4c1e:90a2::/48 via 2001:db8:2::21; ip route add 198.19.0.0/16 via 198.18.1.21"
+        "erp1",
+        # before the route that the lab gave it
+        "ip -6 route add fd7b:4c1e:90a2::/48 via 2001:db8:2::21 metric 1; ip route add 198.19.0.0/16 via 198.18.1.21",
     )
     try:
         for address in ("fd7b:4c1e:90a2:2::1", "fd7b:4c1e:90a2::1", "198.19.2.1"):
             assert "0 received" in driver.on("erp1", f"ping -n -c2 -W1 {address}", check=False)
     finally:
-        driver.on("erp1", "ip -6 route del fd7b:4c1e:90a2::/48; ip route del 198.19.0.0/16")
+        driver.on("erp1", "ip -6 route del fd7b:4c1e:90a2::/48 metric 1; ip route del 198.19.0.0/16")
 
 
 def test_attack_forged_overlay_source_on_the_underlay() -> None:

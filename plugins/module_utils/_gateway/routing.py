@@ -17,7 +17,7 @@ from typing import Any
 
 from .._common.estate import Estate, Host
 from .._common.exits import Exits
-from .._common.links import DIRECT_TABLE, link_interface
+from .._common.links import DIRECT_TABLE
 
 # Private numbers of four bytes (RFC 6996).
 GATEWAY_AS = 4_200_000_000
@@ -38,13 +38,12 @@ def router_id(host: Host) -> str:
 
 
 def sibling_entries(siblings: Iterable[Host]) -> list[dict[str, Any]]:
-    """The other gateways of a site, as plans name them: over the overlay, on the LAN, and by their link."""
+    """The other gateways of a site, as plans name them: over the overlay and on the LAN."""
     return [
         {
             "name": one.name,
             "address": one.address6,
             "lan_address": one.lan_endpoint,
-            "interface": link_interface(one),
         }
         for one in siblings
     ]
@@ -79,7 +78,6 @@ def plan_routing(estate: Estate, host_name: str, exits: Exits | None = None) -> 
                 "address": gateway.address6,
                 "as_number": as_number(gateway),
                 "place": place,
-                "interface": link_interface(gateway),
                 "prefixes": [one for one in gateway.site.reached_prefixes if with_ipv4 or ":" in one],
             }
             for _site, gateways in sorted(ranked.items())
