@@ -48,6 +48,10 @@ class Health:
         self._state = State(since=time.monotonic())
         self._heard: dict[str, Sibling] = {}
         self._hosts = 0
+        self._looked_at: float | None = None
+        # metric of the LAN and penalty between gateways, and what FRR was last told
+        self._wanted: tuple[int, int] | None = None
+        self._changed = asyncio.Event()
         self._said: tuple[int, int] | None = None
         self._said_at = 0.0
         self._written: dict[str, str] = {}
@@ -61,22 +65,48 @@ class Health:
         loop.add_reader(self._heart, self._hear)
         for opened in self._echo.sockets:
             loop.add_reader(opened, self._echo.take, opened)
+        # FRR may take its time; whoever waits for it would seem silent to the other gateways
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch_paths())
+            tasks.create_task(self._speak())
+            tasks.create_task(self._watch())
+
+    async def _watch(self) -> None:
         # a task that nobody holds may be collected before it ends
         sharing: set[asyncio.Task[None]] = set()
         while True:
             started = time.monotonic()
-            self._look()
-            verdict = self._judge()
-            if verdict.state.good_since is not None and self._state.good_since is None:
-                # what went by the others meanwhile must be known here before anything comes here
-                task = asyncio.create_task(_share_connections())
-                sharing.add(task)
-                task.add_done_callback(sharing.discard)
-            self._act(verdict)
+            if self._look(started):
+                verdict = self._judge()
+                if verdict.state.good_since is not None and self._state.good_since is None:
+                    # what went by the others meanwhile must be known here before anything comes here
+                    task = asyncio.create_task(_share_connections())
+                    sharing.add(task)
+                    task.add_done_callback(sharing.discard)
+                self._act(verdict)
             await asyncio.sleep(max(0.01, started + self._interval - time.monotonic()))
 
-    def _look(self) -> None:
+    async def _watch_paths(self) -> None:
+        while True:
+            await asyncio.to_thread(self._count_paths)
+            await asyncio.sleep(self._interval)
+
+    async def _speak(self) -> None:
+        while True:
+            self._changed.clear()
+            await asyncio.to_thread(self._announce)
+            with contextlib.suppress(TimeoutError):
+                pause = self._interval if self._said is None else SAY_AGAIN_SECONDS
+                await asyncio.wait_for(self._changed.wait(), pause)
+
+    def _look(self, now: float) -> bool:
+        """Ask the targets; False where the gateway itself was held up, so that nobody's silence means anything."""
+        late = self._looked_at is not None and now - self._looked_at > self._silence
+        self._looked_at = now
         self._echo.send()
+        return not late
+
+    def _count_paths(self) -> None:
         try:
             (answer,) = self._paths.ask(["show bfd peers brief json"])
             self._hosts = paths_up(answer, frozenset(self._siblings))
@@ -121,7 +151,9 @@ class Health:
                 self._heart.sendto(json.dumps(said).encode(), (address, HEARTBEAT_PORT))
         self._write("release", "1\n" if verdict.release else "0\n")
         self._write("doubt", f"{DOUBT_PENALTY if verdict.doubt else 0}\n")
-        self._announce(verdict)
+        if (wanted := (verdict.metric, verdict.penalty)) != self._wanted:
+            self._wanted = wanted
+            self._changed.set()
         now = time.monotonic()
         shown = {
             "healthy": verdict.state.healthy,
@@ -142,14 +174,15 @@ class Health:
             words = "does well" if verdict.state.healthy else "does not do well"
             print(f"This gateway {words}: LAN {verdict.lan}, paths to hosts {verdict.wan}.", file=sys.stderr)
 
-    def _announce(self, verdict: Verdict) -> None:
-        wanted = (verdict.metric, verdict.penalty)
-        if wanted == self._said and time.monotonic() - self._said_at < SAY_AGAIN_SECONDS:
+    def _announce(self) -> None:
+        wanted = self._wanted
+        if wanted is None or (wanted == self._said and time.monotonic() - self._said_at < SAY_AGAIN_SECONDS):
             return
+        metric, penalty = wanted
         commands = ["configure terminal"]
-        for name, metric in (("lan", str(verdict.metric)), ("to-sibling", f"+{verdict.penalty}")):
+        for name, value in (("lan", str(metric)), ("to-sibling", f"+{penalty}")):
             for place in (10, 11):
-                commands += [f"route-map {name} permit {place}", f"set metric {metric}", "exit"]
+                commands += [f"route-map {name} permit {place}", f"set metric {value}", "exit"]
         commands += ["end"]
         if wanted != self._said:
             # at once, and not when a timer of FRR looks for changes

@@ -27,7 +27,7 @@ SETTINGS: dict[str, Any] = {
     "targets": ["198.18.1.20"],
     "lan_interface": "lan0",
 }
-SILENCE = 0.06
+SILENCE, INTERVAL = 0.06, 0.02
 
 
 class Clock:
@@ -108,8 +108,13 @@ class Gateway:
 
     def look(self) -> dict[str, Any]:
         """One round, and what everybody may read of it."""
-        self.health._look()
+        self.health._count_paths()
+        if not self.health._look(time.monotonic()):
+            # the clock of a test jumps
+            time.sleep(INTERVAL)
+            assert self.health._look(time.monotonic())
         self.health._act(self.health._judge())
+        self.health._announce()
         found: dict[str, Any] = json.loads((self.folder / "health.json").read_text())
         return found
 
@@ -343,3 +348,35 @@ def test_without_settings_it_says_so(
     (tmp_path / "health.json").write_text("{}")
     assert gateway_health.main() == 1
     assert "cannot be used" in capsys.readouterr().err
+
+
+def test_one_that_was_held_up_itself_takes_nobody_for_silent(gateway: Gateway) -> None:
+    assert gateway.look()["healthy"]
+    gateway.echo.answering = False
+    time.sleep(SILENCE * 1.5)
+    assert not gateway.health._look(time.monotonic())
+    time.sleep(INTERVAL)
+    assert gateway.health._look(time.monotonic())
+
+
+def test_a_slow_frr_holds_up_nothing_else(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_health, "time", real_time)
+    health = Health({**SETTINGS, "siblings": {"::1": "gw2"}})
+    looked: list[float] = []
+
+    class Slow(FakeDaemon):
+        def ask(self, commands: Sequence[str]) -> list[str]:
+            real_time.sleep(0.4)
+            return super().ask(commands)
+
+    async def live() -> None:
+        health._paths, health._routes = Slow(Path("bfdd.vty")), Slow(Path("bgpd.vty"))  # type: ignore[assignment]
+        monkeypatch.setattr(gateway_health.Health, "_act", lambda _self, _verdict: looked.append(real_time.monotonic()))
+        tasks = asyncio.gather(health._watch(), health._watch_paths())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(tasks, 0.35)
+        # the program ends when the answer is there
+        assert len(looked) > 5 and not health._hosts
+
+    asyncio.run(live())
+    health._heart.close()
