@@ -79,6 +79,21 @@ def guest_address(lab: Lab) -> str:
     return re.findall(r"(198\.18\.91\.\d+)/24", lab.run(HYPERVISOR, guest("ip -brief address show dev eth0")))[0]
 
 
+def voice_is_seen_outside(lab: Lab) -> None:
+    """The classes of traffic look at the header of VXLAN; the answer to a ping has the DSCP of the question."""
+    (active,) = lab.active()
+    for host in (active, HYPERVISOR):
+        lab.run(host, "nft 'table inet seen { chain c { type filter hook input priority -10; "
+                      "udp dport 4789 ip6 dscp ef counter; }; }'")  # fmt: skip
+    lab.run(HYPERVISOR, guest(f"ping -Q 0xb8 -c 20 -i 0.05 -W 2 {TARGET}"))
+    for host in (active, HYPERVISOR):
+        found = re.findall(r"counter packets (\d+)", lab.run(host, "nft list table inet seen"))
+        lab.run(host, "nft delete table inet seen")
+        need(
+            int(found[0]) >= 20, f"of 20 packets with DSCP EF in the segment {found[0]} came to {host} with it outside"
+        )
+
+
 def closed_outside(lab: Lab) -> None:
     (active,) = lab.active()
     seen = "bridge fdb show | grep -c 02:00:00:00:de:ad"
@@ -138,6 +153,7 @@ def main(podman: str, prefix: str) -> None:
     wait("a steady segment", lambda: steady(lab), 60)
     need(len(lab.active()) == 1, f"one gateway is active: {lab.active()[0]}")
     plain_machine(lab)
+    voice_is_seen_outside(lab)
     closed_outside(lab)
     no_loop(lab)
     reboot(lab, podman, prefix)

@@ -21,6 +21,8 @@ from .rules import VXLAN_PORT
 AGEING_SECONDS = 300
 MOST_ADDRESSES = 4096
 NOWHERE = "00:00:00:00:00:00"
+# The DSCP of a guest's packet stands on what carries it, too, where the classes of traffic look for it.
+_TOS = ("tos", "inherit")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
 
 
@@ -95,7 +97,7 @@ def _bridge_words(end: End) -> list[str]:
 def _port_words(end: End) -> list[str]:
     return ["link", "add", "name", end.port, "mtu", str(end.port_mtu), "type", "vxlan", "id", str(end.number),
             "local", end.local, "dstport", str(VXLAN_PORT), "learning", "ageing", str(AGEING_SECONDS),
-            "maxaddress", str(MOST_ADDRESSES)]  # fmt: skip
+            "maxaddress", str(MOST_ADDRESSES), *_TOS]  # fmt: skip
 
 
 def _settings(end: End) -> list[list[str]]:
@@ -167,6 +169,11 @@ def _is_same_port(link: Mapping[str, Any], end: End) -> bool:
         and info.get("ageing") == AGEING_SECONDS
         and info.get("limit") == MOST_ADDRESSES
     )
+
+
+def _inherits(link: Mapping[str, Any]) -> bool:
+    # ip-link writes it as a number in JSON, and leaves out 0
+    return _info(link).get("tos") in ("0x1", "inherit")
 
 
 def _is_same_bridge(link: Mapping[str, Any]) -> bool:
@@ -245,6 +252,10 @@ def _plan_port(end: End, link: Mapping[str, Any] | None, floods: frozenset[str])
             actions.append(_ip(_settings(end)[0], f"leave {end.port} without an address"))
         if link.get("master") != end.bridge:
             actions.append(_ip(_settings(end)[1], f"put {end.port} into {end.bridge}"))
+        if not _inherits(link):
+            # of all that makes a VXLAN link this alone may change while it carries frames
+            words = ["link", "set", "dev", end.port, "type", "vxlan", "id", str(end.number), *_TOS]
+            actions.append(_ip(words, f"let {end.port} carry the DSCP of its frames"))
         if not end.gateway and "UP" not in link.get("flags", ()):
             actions.append(_ip(["link", "set", "dev", end.port, "up"], f"bring {end.port} up"))
     for other in sorted(floods - set(end.ends)):

@@ -28,6 +28,8 @@ _MARKS_PRIORITY = -90
 _CONNECTION_MARKS = 0x0B0C0000
 _MILLISECONDS_OF_QUEUE = 100
 _MTU = 1514
+# Of segments (RFC 7348). What a frame holds is not to be seen, and the port it is sent from is a hash.
+_VXLAN_PORT = 4789
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +121,13 @@ def _chain_of(one: TrafficClass, prefix: str = "class") -> str:
     return f"{prefix}_{one.name.replace('-', '_')}"
 
 
+def _by_dscp(one: TrafficClass) -> list[str]:
+    return [f"{family} dscp {_set(one.dscp)}" for family in ("ip", "ip6") if one.dscp]
+
+
 def _belongs(one: TrafficClass) -> list[str]:
     """Matches of the packets of a class, either of which suffices."""
-    matches = [f"{family} dscp {_set(one.dscp)}" for family in ("ip", "ip6") if one.dscp]
+    matches = _by_dscp(one)
     by_protocol: dict[str, list[Ports]] = {}
     for ports in one.ports:
         by_protocol.setdefault(ports.protocol, []).append(ports)
@@ -139,7 +145,8 @@ def render_marks(settings: Settings) -> str:
     """Inner packets: which take the interface of a class, beside the one that routing chose.
 
     Only towards peers that were heard there: the sets hold their addresses and empty themselves. Packets that
-    somebody marked are left alone. Answers belong to the class of the question.
+    somebody marked are left alone. Answers belong to the class of the question. Frames of segments have the DSCP of
+    the guest's packet, and belong to a class by that alone.
     """
     carried = [one for one in settings.classes if settings.of_class(one.number)]
     tunnels = sorted({name for one in settings.interfaces for name in (one.name, one.follows)})
@@ -165,8 +172,10 @@ def render_marks(settings: Settings) -> str:
             body += _chain(_chain_of(one, prefix), rules)
     for name, kind, prefix in (("prerouting", "filter", "passing"), ("output", "route", "own")):
         rules = [f"type {kind} hook {name} priority {_MARKS_PRIORITY}; policy accept;", "meta mark != 0 return"]
+        rules.append(f"udp dport {_VXLAN_PORT} goto frames_{prefix}")
         rules += [f"{match} goto {_chain_of(one, prefix)}" for one in carried for match in _belongs(one)]
-        body += _chain(name, rules)
+        frames = [f"{match} goto {_chain_of(one, prefix)}" for one in carried for match in _by_dscp(one)]
+        body += [*_chain(f"frames_{prefix}", frames), *_chain(name, rules)]
     return _table(MARKS_TABLE, body)
 
 

@@ -81,6 +81,21 @@ def test_only_the_difference_is_applied(host: SegmentHost) -> None:
     assert "02:00:00:00:00:01" in host.namespace.must("bridge", "fdb", "show", "dev", "vx1001")
 
 
+def test_the_dscp_of_a_guest_stands_outside_too(host: SegmentHost) -> None:
+    """Also on a link of an earlier version, which keeps what it learned."""
+    host.ensure(of_hypervisor())
+    assert link(host, "vx1001")["linkinfo"]["info_data"]["tos"] == "0x1"
+    host.namespace.must("bridge", "fdb", "add", "02:00:00:00:00:01", "dev", "vx1001", "dst", GW1, "self", "dynamic")
+    host.namespace.must("ip", "link", "set", "dev", "vx1001", "type", "vxlan", "id", "1001", "tos", "0")
+    number = link(host, "vx1001")["ifindex"]
+    assert host.ensure(of_hypervisor())["actions"] == ["let vx1001 carry the DSCP of its frames"]
+    assert link(host, "vx1001")["linkinfo"]["info_data"]["tos"] == "0x1"
+    assert link(host, "vx1001")["ifindex"] == number
+    assert "02:00:00:00:00:01" in host.namespace.must("bridge", "fdb", "show", "dev", "vx1001")
+    assert floods(host) == {GW1, GW2}
+    assert not host.ensure(of_hypervisor())["changed"]
+
+
 DAMAGES = {
     "ip link set vx1001 down": "bring vx1001 up",
     "ip link set vx1001 nomaster": "put vx1001 into seg1001",

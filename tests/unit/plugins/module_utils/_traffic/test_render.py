@@ -44,6 +44,34 @@ def test_inner_packets_follow_the_interface_that_routing_chose() -> None:
     assert "ct direction reply ct mark 0x0b0c0001 goto passing_voice" in text
 
 
+def test_frames_of_segments_belong_to_a_class_by_their_dscp_alone() -> None:
+    """The port that VXLAN sends from is a hash, and may lie among those of a class."""
+    text = render_marks(settings_from(parameters()))
+    for hook, chain in (("prerouting", "passing"), ("output", "own")):
+        rules = _chain(text, hook)
+        assert rules.index(f"udp dport 4789 goto frames_{chain}") < rules.index("dscp")
+        frames = _chain(text, f"frames_{chain}")
+        assert f"ip6 dscp {{ ef, va }} goto {chain}_voice" in frames
+        assert f"ip6 dscp {{ af41 }} goto {chain}_far_screens" in frames
+        assert "dport" not in frames and "ct mark" not in frames
+
+
+def _chain(text: str, name: str) -> str:
+    return text.split(f"\tchain {name} {{\n")[1].split("\n\t}")[0]
+
+
+def test_what_a_guest_marks_takes_from_nobody() -> None:
+    """Attack: a guest calls all that it sends voice. The others keep their shares, and may lend what is left."""
+    classes = render_shaping(settings_from(parameters()), "htb").splitlines()
+    shares = [
+        int(line.split(" rate ")[1].split("kbit")[0])
+        for line in classes
+        if line.startswith("class add") and "prio" in line
+    ]
+    assert shares == [3000, 4000, 3000]
+    assert sum(shares) == 10000
+
+
 def test_shares_of_the_uplink() -> None:
     lines = render_shaping(settings_from(parameters()), "htb+fq_codel").splitlines()
     assert lines[0] == "qdisc add dev eth0 root handle b0ca: htb default 10"
