@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from .._common.errors import BocageError
+from .._common.links import main_interface
 from .epochs import Epochs
 from .psk import maker
 
@@ -66,8 +67,10 @@ def to_prove(plans: Plans, epochs: Epochs, epoch: int, hosts: Collection[str]) -
     for name in hosts:
         result[name] = []
         for one in plans[name]["mesh"].get("interfaces", ()):
-            if not one["name"].startswith(f"bocage{epoch % 2}"):
+            if not one["name"].startswith(main_interface(epoch)):
                 continue
+            if not one["addresses"]:
+                continue  # of a class of traffic: packets keep the source of the interface beside it
             peers = [
                 {"name": peer["name"], "public_key": peer["public_key"], "address": addresses[peer["name"]]}
                 for peer in one["peers"]

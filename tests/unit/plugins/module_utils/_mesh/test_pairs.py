@@ -51,3 +51,11 @@ def test_both_ends_must_have_the_same() -> None:
 def test_peers_of_the_run_are_proven_on_the_new_interface() -> None:
     (one,) = pairs.to_prove(plans(), Epochs(state(), hosts()), 1, ["me", "hub"])["me"]
     assert one == {"name": "bocage1", "peers": [{"name": "hub", "public_key": "hub1", "address": "fd00:0:0::1"}]}
+
+
+def test_interfaces_of_classes_are_not_proven_because_nothing_can_be_sent_there() -> None:
+    voice = {**PLAN, "links": [{**PLAN, "name": "bocage0v1", "listen_port": 51826, "addresses": [], "routes": []}]}
+    given = plans() | {"me": {"mesh": voice | Epochs(state(), hosts()).interfaces("me", voice, 51820)}}
+    assert "bocage1v1" in [one["name"] for one in given["me"]["mesh"]["interfaces"]]  # type: ignore[index]
+    proven = pairs.to_prove(given, Epochs(state(), hosts()), 1, NAMES)["me"]
+    assert [one["name"] for one in proven] == ["bocage1"]
