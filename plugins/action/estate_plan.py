@@ -16,6 +16,7 @@ from ansible_collections.bocage.fleet.plugins.module_utils._gateway.routing impo
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.takeover import plan_takeover
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.classes import ClassPlanner
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.epochs import classes_with_epochs, with_epochs
+from ansible_collections.bocage.fleet.plugins.module_utils._mesh.listening import plan_listening
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.mtu import SizePlanner
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.names import plan_names
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.peers import MeshPlanner
@@ -25,8 +26,9 @@ from ansible_collections.bocage.fleet.plugins.plugin_utils.controller_action imp
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of, placeholder_key
 from ansible_collections.bocage.fleet.plugins.plugin_utils.mesh_epochs import epochs_of
 
-# The last one takes a probe for each pair of hosts: only a proof asks for it.
-PARTS = ("mesh", "classes", "access", "names", "routing", "takeover", "segments", "probes")
+USUAL_PARTS = ("mesh", "classes", "access", "names", "routing", "takeover", "segments")
+# Only a proof asks for the others, of which the last takes a probe for each pair of hosts.
+PARTS = (*USUAL_PARTS, "listening", "probes")
 
 
 class ActionModule(ControllerAction):
@@ -36,7 +38,7 @@ class ActionModule(ControllerAction):
         _unused, arguments = self.validate_argument_spec(
             {
                 "hosts": {"type": "list", "elements": "str", "required": True},
-                "parts": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS[:-1])},
+                "parts": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(USUAL_PARTS)},
                 "keepalive_seconds": {"type": "int", "default": 25},
                 "pages": {"type": "list", "elements": "dict", "default": []},
                 "outsiders": {"type": "list", "elements": "str", "default": []},
@@ -64,6 +66,9 @@ class ActionModule(ControllerAction):
                 "routing": lambda name: plan_routing(estate, name, exits),
                 "segments": SegmentPlanner(estate, lambda name: int(mesh_of(name)["mtu"])).host,
                 "takeover": lambda name: plan_takeover(estate, name, exits),
+                "listening": lambda name: plan_listening(
+                    estate.hosts[name], *(makers[part](name) for part in ("mesh", "routing", "segments"))
+                ),
                 "probes": lambda name: [probe.to_dict() for probe in plan_probes(estate, name, arguments["pages"])],
             }
             plans = {

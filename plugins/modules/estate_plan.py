@@ -31,10 +31,11 @@ options:
     elements: str
     required: true
   parts:
-    description: What to plan. C(probes) are one for each pair of hosts and address, so ask for them only to run them.
+    description: What to plan. C(listening) and C(probes) are for proofs; the latter are one for each pair of hosts and
+      address, so ask for them only to run them.
     type: list
     elements: str
-    choices: [mesh, classes, access, names, routing, takeover, segments, probes]
+    choices: [mesh, classes, access, names, routing, takeover, segments, listening, probes]
     default: [mesh, classes, access, names, routing, takeover, segments]
   keepalive_seconds:
     description: Interval of persistent keepalive of hosts behind NAT.
@@ -73,8 +74,8 @@ hosts:
   description: By host, the plans that O(parts) names. These are C(mesh) (addresses, peers and routes of the
     main interface, the links to single gateways and of classes of traffic, sizes of packets), C(classes) (classes of
     traffic and their interfaces), C(access) (prefixes that may come in or pass), C(names) (records and servers),
-    C(routing) (sessions with gateways), C(takeover) (what a gateway does for another one), C(segments) (layer 2) and
-    C(probes) (what a proof tries).
+    C(routing) (sessions with gateways), C(takeover) (what a gateway does for another one), C(segments) (layer 2),
+    C(listening) (UDP ports that are open on all addresses) and C(probes) (what a proof tries).
   type: dict
   returned: success
 epoch:

@@ -66,6 +66,11 @@ def test_probes_are_planned_where_they_are_asked_for(make_action: Any, task_vars
     assert {probe["reach"] for probe in result["hosts"]["erp1"]["probes"]} == {False}
 
 
+def test_ports_that_listen_are_planned_where_they_are_asked_for(make_action: Any, task_vars: dict[str, Any]) -> None:
+    result = make_action(ActionModule, hosts=["tele1"], parts=["listening"]).run(task_vars=task_vars)
+    assert result["hosts"] == {"tele1": {"listening": [51820, 51821]}}
+
+
 def test_the_interval_of_keepalive_is_handed_on(make_action: Any, task_vars: dict[str, Any]) -> None:
     result = make_action(ActionModule, hosts=["tele1"], keepalive_seconds=7).run(task_vars=task_vars)
     assert {peer["keepalive_seconds"] for peer in result["hosts"]["tele1"]["mesh"]["peers"]} == {7}
