@@ -146,21 +146,28 @@ def _peers(reported: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from (sections.get("mesh") or {}).get("peers") or ()
 
 
-def _owners(estate: Estate) -> dict[str, str]:
-    """Whose a mesh key is, by enrolment; a key that two hosts have is nobody's."""
+def _owners(estate: Estate, reported: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Whose a mesh key is, by enrolment or by a statement for an epoch; a key that two hosts have is nobody's."""
     owners: dict[str, str] = {}
     shared: set[str] = set()
     for host in estate.hosts.values():
-        if host.public_key is not None and owners.setdefault(host.public_key, host.name) != host.name:
-            shared.add(host.public_key)
+        for key in _keys(host, reported.get(host.name) or {}):
+            if owners.setdefault(key, host.name) != host.name:
+                shared.add(key)
     return {key: name for key, name in owners.items() if key not in shared}
+
+
+def _keys(host: Host, reported: Mapping[str, Any]) -> Iterator[str]:
+    if host.public_key is not None:
+        yield host.public_key
+        yield from map(str, ((reported.get("enrolment") or {}).get("epochs") or {}).values())
 
 
 def _tunnels(
     estate: Estate, hosts: Mapping[str, HostView], reported: Mapping[str, Mapping[str, Any]]
 ) -> tuple[TunnelView, ...]:
     """Pairs of known hosts. Of two ends that disagree the newer report is right: a host that died cannot say so."""
-    owners = _owners(estate)
+    owners = _owners(estate, reported)
     newest: dict[tuple[str, str], tuple[float, bool]] = {}
     for name, host in hosts.items():
         heard = host.state in _HEARD and host.reported_at is not None

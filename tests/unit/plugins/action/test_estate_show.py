@@ -24,7 +24,7 @@ HOSTILE = "</text><script>{{ lookup('pipe', 'touch owned') }}</script>\x1b[31m"
 
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
-    """The example inventory, two of whose hosts reported."""
+    """The example inventory, two of whose hosts reported; their keys are those of a later epoch."""
     inventory = Path(shutil.copytree(ROOT / "inventories/example", tmp_path / "example"))
     issued_at = datetime.now(tz=UTC) - timedelta(seconds=30)
     keys = {"hub1": "key of hub1", "lyon-gw1": "key of lyon-gw1"}
@@ -32,13 +32,13 @@ def example(tmp_path: Path) -> Path:
     for name, key in keys.items():
         other = next(value for host, value in keys.items() if host != name)
         peers = [
-            {"public_key": other, "latest_handshake": int(issued_at.timestamp()) - 10},
+            {"public_key": f"{other} in epoch 1", "latest_handshake": int(issued_at.timestamp()) - 10},
             {"public_key": "key of nobody", "latest_handshake": int(issued_at.timestamp()) - 10},
         ]
         reported = {
             "state": "fresh",
             "reason": None,
-            "enrolment": {"mesh_key": key},
+            "enrolment": {"mesh_key": key, "epochs": {"1": f"{key} in epoch 1"}},
             "issued_at": issued_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "sections": {"mesh": {"peers": peers}},
             "drift": {"mesh": [HOSTILE] if name == "hub1" else []},

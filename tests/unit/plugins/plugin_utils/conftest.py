@@ -67,6 +67,16 @@ class ReportedEstate:
             "drift": {"mesh": []},
         }
 
+    def rotate(self, settled: bool) -> None:
+        """Keys of epoch 1 are in use; unless it has settled, those of epoch 0 are there, too, and idle since long."""
+        for name in self.hosts:
+            enrolment = self.reported[name].setdefault("enrolment", {"mesh_key": f"key of {name}"})
+            enrolment["epochs"] = {"1": f"key of {name} in epoch 1"}
+            section = self.reported[name]["sections"]["mesh"]
+            new = [{**peer, "public_key": f"{peer['public_key']} in epoch 1"} for peer in section["peers"]]
+            old = [{**peer, "latest_handshake": peer["latest_handshake"] - 5000} for peer in section["peers"]]
+            section["peers"] = new if settled else [*old, *new]
+
     def peer(self, name: str, other: str) -> dict[str, Any]:
         """What `name` reported of `other`."""
         key = self.hosts[other]["public_key"]

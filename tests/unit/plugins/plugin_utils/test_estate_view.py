@@ -93,6 +93,32 @@ def test_a_key_of_two_hosts_is_nobodys(demo: Any) -> None:
     assert list(demo.live) == [("desk1", "hub1"), ("desk1", "wrs1"), ("hub1", "tele1"), ("hub1", "wrs1")]
 
 
+@pytest.mark.parametrize("settled", [True, False], ids=["settled", "in the middle"])
+def test_keys_of_a_later_epoch_are_their_hosts(demo: Any, settled: bool) -> None:
+    before = demo.live
+    demo.rotate(settled)
+    assert demo.live == before
+    assert all(host.newest_handshake > 0 for host in demo.view.hosts)
+
+
+def test_a_tunnel_is_silent_when_it_is_in_both_epochs(demo: Any) -> None:
+    demo.rotate(settled=False)
+    for name, other in (("gw1", "hub1"), ("hub1", "gw1")):
+        for peer in demo.reported[name]["sections"]["mesh"]["peers"]:
+            if peer["public_key"].startswith(f"key of {other}"):
+                peer["latest_handshake"] = 0
+    assert [pair for pair, live in demo.live.items() if not live] == [("gw1", "hub1")]
+
+
+def test_a_key_of_two_hosts_in_an_epoch_is_nobodys(demo: Any) -> None:
+    demo.rotate(settled=True)
+    demo.reported["gw2"]["enrolment"]["epochs"] = {"1": "key of gw1 in epoch 1"}
+    assert ("hub1", "tele1") in demo.live
+    # the hub reports a peer that could be either of the two
+    del demo.reported["gw1"]["sections"], demo.reported["gw2"]["sections"]
+    assert ("gw1", "hub1") not in demo.live
+
+
 def test_a_host_is_not_its_own_peer(demo: Any) -> None:
     demo.peer("gw1", "hub1")["public_key"] = "key of gw1"
     assert ("gw1", "gw1") not in demo.live
