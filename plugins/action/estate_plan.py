@@ -83,5 +83,6 @@ class ActionModule(ControllerAction):
             return result
         result["hosts"] = plans
         result["epoch"] = epochs.settled
+        result["rotation_phase"] = "none" if epochs.rotation is None else epochs.rotation.phase
         result["not_enrolled"] = sorted(name for name, host in estate.hosts.items() if host.public_key is None)
         return result

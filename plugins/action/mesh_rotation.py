@@ -28,10 +28,11 @@ from ansible_collections.bocage.fleet.plugins.plugin_utils.mesh_epochs import (
     trust_folder,
     write_rotation,
 )
-from ansible_collections.bocage.fleet.plugins.plugin_utils.rotation_run import claim
+from ansible_collections.bocage.fleet.plugins.plugin_utils.rotation_run import claim, other_run
 
 WORDS = ("start", "continue", "pause", "resume", "abort", "status")
 STEPS = ("begin", "stated", "pairs", "deliver", "agree", "proofs", "moved", "applied", "retire", "settle")
+PHASES = ("rotating", "paused", "aborting", "retiring", "undoing", "settled")
 # What a run may find on its way; anything else was put there by another one.
 GOING = ("rotating", "aborting", "retiring", "undoing", "settled")
 
@@ -49,6 +50,7 @@ class ActionModule(ControllerAction):
                 "hosts": {"type": "list", "elements": "str", "default": []},
                 "answers": {"type": "dict", "default": {}},
                 "plans": {"type": "dict", "default": {}},
+                "planned": {"type": "str", "choices": list(PHASES)},
             }
         )
         result["changed"] = False
@@ -72,12 +74,13 @@ class ActionModule(ControllerAction):
                 after = read_rotation(folder)
             result["changed"] |= after != before
             result["diff"] = {"before": _shown(before), "after": _shown(self._next or after)}
-            result["message"] = rotations.describe(self._next or after, timestamps.now())
+            result["message"] = rotations.describe(self._next or after, timestamps.now()) + self._note
         except BocageError as error:
             result.update(failed=True, msg=str(error))
         return result
 
     _next: Rotation | None = None
+    _note = ""
 
     def _write(self, folder: Path, rotation: Rotation) -> None:
         self._next = rotation
@@ -89,9 +92,18 @@ class ActionModule(ControllerAction):
         word, now = self._given["word"], timestamps.now()
         if word == "status":
             return {"mode": "stop"}
-        if word in ("start", "continue", "resume") and not self._task.check_mode:
-            place = folder.resolve().as_posix().strip("/").replace("/", "-")
-            claim(Path(C.ANSIBLE_HOME) / "bocage" / f"rotation-{place}.run")
+        place = folder.resolve().as_posix().strip("/").replace("/", "-")
+        claimed = Path(C.ANSIBLE_HOME) / "bocage" / f"rotation-{place}.run"
+        if word == "abort" and (other := other_run(claimed)) is not None:
+            # two runs at hosts at a time would undo each other's work; the other one ends as soon as it finds the word
+            self._write(folder, rotations.abort(before))
+            self._note = (
+                f" Process {other} on this machine is at work on it and ends at its next step; "
+                "then -e rotation=continue takes the hosts back."
+            )
+            return {"mode": "stop"}
+        if word != "pause" and not self._task.check_mode:
+            claim(claimed)
         if word == "pause":
             self._write(folder, rotations.pause(before))
             return {"mode": "stop"}
@@ -107,7 +119,7 @@ class ActionModule(ControllerAction):
                     taken = replace(taken, ends_at=self._end(now))
             after = taken
         self._write(folder, after)
-        modes = {"aborting": "back", "undoing": "back", "settled": "join"}
+        modes = {"aborting": "back", "undoing": "back", "retiring": "end", "settled": "join"}
         return {"mode": modes.get(after.phase, "rotate"), "epoch": after.new}
 
     def _end(self, now: datetime) -> datetime:
@@ -186,15 +198,19 @@ class ActionModule(ControllerAction):
         return {}
 
     def _applied(self, folder: Path, before: Rotation | None) -> dict[str, Any]:
-        """Hosts on which the present plan was applied."""
+        """Hosts on which the plan of this run was applied."""
         current = self._at_work(before)
-        steps = {"aborting": rotations.gone_back, "rotating": rotations.arrived, "settled": rotations.caught_up}
-        if current.phase in steps:
-            self._write(folder, steps[current.phase](current, self._given["hosts"]))
+        self._write(folder, rotations.applied(current, self._given["hosts"], self._planned()))
         return {}
 
+    def _planned(self) -> str:
+        planned = self._given["planned"]
+        if planned is None:
+            raise BadInput(f"The step {self._given['step']} needs planned: the phase in which the plan was made.")
+        return str(planned)
+
     def _retire(self, folder: Path, before: Rotation | None) -> dict[str, Any]:
-        current, now = self._at_work(before), timestamps.now()
+        current, now = rotations.as_planned(self._at_work(before), self._planned()), timestamps.now()
         if rotations.may_retire(current, now):
             self._write(folder, rotations.retire(current))
         elif rotations.may_undo(current, now):

@@ -82,6 +82,10 @@ epoch:
   description: Epoch of the mesh keys; while a rotation is under way, that of the hosts which have not moved.
   type: int
   returned: success
+rotation_phase:
+  description: Phase of the last rotation of mesh keys when the plan was made, or V(none) where there was none.
+  type: str
+  returned: success
 not_enrolled:
   description: Managed hosts of the inventory without a verified enrolment, which nobody peers with.
   type: list

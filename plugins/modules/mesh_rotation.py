@@ -60,6 +60,12 @@ options:
     description: By host, its plan from M(bocage.fleet.estate_plan).
     type: dict
     default: {}
+  planned:
+    description:
+      - The phase in which the plan was made that the run applied, RV(bocage.fleet.estate_plan#module:rotation_phase).
+      - The steps V(applied) and V(retire) need it, and end the run where somebody else gave the rotation up meanwhile.
+    type: str
+    choices: [rotating, paused, aborting, retiring, undoing, settled]
 """
 
 EXAMPLES = r"""
@@ -77,7 +83,8 @@ message:
   type: str
   returned: success
 mode:
-  description: What the run is to do, V(rotate), V(join) (hosts that were left behind), V(back) or V(stop).
+  description: What the run is to do, V(rotate), V(join) (hosts that were left behind), V(end) (what is left of it), V(back)
+    or V(stop).
   type: str
   returned: with O(step=begin)
 epoch:

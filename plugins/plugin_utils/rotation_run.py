@@ -16,11 +16,17 @@ from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import
 def claim(path: Path, process: int | None = None) -> None:
     """Refuse a second run at the same time; workers of Ansible are children of the run."""
     own = os.getppid() if process is None else process
-    holder = _holder(path)
-    if holder is not None and holder != own:
+    holder = other_run(path, own)
+    if holder is not None:
         raise BadInput(f"Process {holder} on this machine is at work on the rotation; wait for its end, or end it.")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_file(path, json.dumps({"process": own, "started": _started(own)}).encode(), 0o600)
+
+
+def other_run(path: Path, process: int | None = None) -> int | None:
+    """The process of another run that is at work, or None."""
+    holder = _holder(path)
+    return None if holder == (os.getppid() if process is None else process) else holder
 
 
 def _holder(path: Path) -> int | None:

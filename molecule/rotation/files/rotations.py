@@ -44,8 +44,10 @@ def on(host: str, command: str) -> str:
     return done.stdout
 
 
-def rotate(word: str, *more: str, interrupt_after: str | None = None) -> tuple[int, str]:
-    """Run the playbook; with `interrupt_after` it gets a SIGINT once this text was printed."""
+def rotate(
+    word: str, *more: str, interrupt_after: str | None = None, abort_after: str | None = None
+) -> tuple[int, str]:
+    """Run the playbook; once a text was printed it gets a SIGINT, or another run gives the rotation up meanwhile."""
     command = [
         "ansible-playbook",
         "-i",
@@ -72,6 +74,10 @@ def rotate(word: str, *more: str, interrupt_after: str | None = None) -> tuple[i
         if interrupt_after is not None and interrupt_after in line:
             os.killpg(process.pid, signal.SIGINT)
             interrupt_after = None
+        if abort_after is not None and abort_after in line:
+            status, meanwhile = rotate("abort")
+            assert status == 0 and "is at work on it and ends at its next step" in meanwhile, meanwhile
+            abort_after = None
     return process.wait(), said
 
 
@@ -160,6 +166,12 @@ def main() -> None:
     assert status == 0 and (state()["new"], state()["phase"]) == (before, "settled"), said
     for host in MANAGEMENT:
         assert on(host, "wg show interfaces").split() == [f"bocage{before % 2}"], host
+
+    status, said = rotate("start", "--limit", "!rot-desk", abort_after="Make a secret for each pair of hosts")
+    assert status != 0 and "by the word of somebody else" in said, said
+    assert state()["phase"] == "aborting"
+    status, said = rotate("continue")
+    assert status == 0 and (state()["new"], state()["phase"]) == (before, "settled"), said
 
     figure("mesh.rotation.lost_probes", lost, "probes", baseline=sent)
     assert download["broken"] is None, download

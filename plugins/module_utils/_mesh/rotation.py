@@ -203,6 +203,27 @@ def moved(current: Rotation, proofs: Proofs, peers: Mapping[str, Collection[str]
     return replace(current, hosts=hosts)
 
 
+def as_planned(current: Rotation, planned: str) -> Rotation:
+    """The rotation, still in the phase in which the plan was made that a run applied.
+
+    Where another run gave it up meanwhile, hosts are as nobody wants them any more: to write them down as gone back
+    would take away interfaces that they send through.
+    """
+    if current.phase != planned:
+        raise BadInput(
+            f"The rotation was {planned} when this run planned, and is {current.phase} by the word of somebody else; "
+            "this run ends here, and -e rotation=continue goes on."
+        )
+    return current
+
+
+def applied(current: Rotation, names: Collection[str], planned: str) -> Rotation:
+    """Hosts on which a plan was applied that was made in the phase `planned`."""
+    steps = {"aborting": gone_back, "rotating": arrived, "settled": caught_up}
+    current = as_planned(current, planned)
+    return steps[current.phase](current, names) if current.phase in steps else current
+
+
 def arrived(current: Rotation, names: Collection[str]) -> Rotation:
     """Hosts on which the plan was applied that lets them send in the new epoch."""
     hosts = {

@@ -36,6 +36,7 @@ def test_what_each_host_needs_is_planned(make_action: Any, task_vars: dict[str, 
     result = make_action(ActionModule, hosts=["hub1", "gw1", "tele1"]).run(task_vars=task_vars)
     assert result["changed"] is False
     assert result["not_enrolled"] == ["new1"]
+    assert (result["epoch"], result["rotation_phase"]) == (0, "none")
     assert list(result["hosts"]) == ["hub1", "gw1", "tele1"]
     parts = ["access", "classes", "mesh", "names", "routing", "segments", "takeover"]
     assert all(sorted(plan) == parts for plan in result["hosts"].values())

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from bocage_core._common.errors import BadInput, BocageError
@@ -120,6 +121,35 @@ def test_given_up_everybody_goes_back_before_anything_is_taken_away() -> None:
     assert rotations.may_undo(current, NOW)
     current = rotations.settle(rotations.undo(current))
     assert (current.new, current.under_way) == (0, False)
+
+
+def test_what_another_run_gave_up_is_not_written_down_as_gone_back() -> None:
+    moved = rotations.moved(begun(), all_proven(), PEERS)
+    given_up = rotations.abort(moved)
+    with pytest.raises(BadInput) as refused:
+        rotations.applied(given_up, list(PEERS), planned="rotating")
+    assert str(refused.value) == (
+        "The rotation was rotating when this run planned, and is aborting by the word of somebody else; this run ends"
+        " here, and -e rotation=continue goes on."
+    )
+    assert not rotations.may_undo(given_up, NOW), "the new epoch is in use"
+    back = rotations.applied(given_up, list(PEERS), planned="aborting")
+    assert rotations.may_undo(back, NOW)
+
+
+@pytest.mark.parametrize(
+    ("phase", "step"),
+    [("rotating", rotations.arrived), ("aborting", rotations.gone_back), ("settled", rotations.caught_up)],
+)
+def test_what_was_applied_counts_by_the_phase_it_was_planned_in(phase: str, step: Any) -> None:
+    current = replace(rotations.moved(begun(), all_proven(), PEERS), phase=phase)
+    assert rotations.applied(current, ["hub"], planned=phase) == step(current, ["hub"])
+
+
+@pytest.mark.parametrize("phase", ["retiring", "undoing"])
+def test_while_an_epoch_is_taken_away_nobody_moves(phase: str) -> None:
+    current = replace(rotations.moved(begun(), all_proven(), PEERS), phase=phase)
+    assert rotations.applied(current, ["hub"], planned=phase) == current
 
 
 def test_past_the_point_of_no_return() -> None:
