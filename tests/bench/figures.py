@@ -14,9 +14,18 @@ _DIGITS = 4
 
 
 def figure(
-    name: str, value: float, unit: str, baseline: float | None = None, *, missing_baseline: str | None = None
+    name: str,
+    value: float,
+    unit: str,
+    baseline: float | None = None,
+    *,
+    missing_baseline: str | None = None,
+    made_at: str | None = None,
 ) -> None:
-    """Print one figure; `missing_baseline` says why there is nothing to compare with where there should be."""
+    """Print one figure; `missing_baseline` says why there is nothing to compare with where there should be.
+
+    A figure that was measured earlier has the time of it in `made_at`.
+    """
     found: dict[str, object] = {
         "name": name,
         "value": _short(value),
@@ -26,6 +35,8 @@ def figure(
     }
     if missing_baseline is not None:
         found["missing_baseline"] = missing_baseline
+    if made_at is not None:
+        found["made_at"] = made_at
     print(json.dumps(found), flush=True)
 
 

@@ -14,6 +14,8 @@ fi
 wanted=("${1:-}")
 if [ -z "${wanted[0]}" ]; then
   wanted=("${groups[@]}")
+  # then the long ones do not run
+  export BOCAGE_BENCH_GROUPS=all
 elif [[ " ${groups[*]} " != *" $1 "* ]]; then
   echo "run.sh: there is no group '$1'; the groups are ${groups[*]}" >&2
   exit 2

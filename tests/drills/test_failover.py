@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import driver
+from evidence import keep
 
 TAKEOVERS = 21
 
@@ -19,6 +20,7 @@ def test_twenty_takeovers_of_mixed_causes_take_less_than_a_second_each(tmp_path:
     kept = sorted(tmp_path.glob("*.json"))
     assert kept, run.failures
     found = json.loads(kept[0].read_text())
+    keep("failover", found)
     print(
         json.dumps({key: found[key] for key in ("p50_seconds", "p99_seconds", "max_seconds", "failback_lost_probes")})
     )

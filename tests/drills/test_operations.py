@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import driver
 import pytest
 import yaml
-from gateway_probes import Probes, held
+from evidence import keep
+from gateway_probes import held
 
 GATEWAYS = ("gw1", "gw2")
 TARGETS = {"ipv4": "198.18.1.20", "ipv6": "2001:db8:2::20"}
@@ -46,13 +47,6 @@ def both_serve() -> Iterator[None]:
             operate("undrain", gateway)
 
 
-def keep(name: str, found: Probes) -> None:
-    """For whoever wants the figures of this run."""
-    folder = driver.ROOT / "build" / "test-artifacts"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(vars(found), indent=1) + "\n")
-
-
 def test_drain_and_undrain_lose_nothing() -> None:
     with held("tele1", TARGETS) as found:
         carried = {gateway: forwarded(gateway) for gateway in GATEWAYS}
@@ -72,7 +66,7 @@ def test_drain_and_undrain_lose_nothing() -> None:
             assert run.changed() == {gateway: 1}
             assert not drained(gateway)
             assert operate("undrain", gateway).changed() == {}
-    keep("drain", found)
+    keep("drain", vars(found))
     assert found.lost == {"ipv4": 0, "ipv6": 0}
     assert found.broken == [], "a held download was cut"
 
@@ -117,7 +111,7 @@ def test_a_rolling_upgrade_loses_nothing_and_has_one_gateway_away_at_a_time() ->
     with held("tele1", TARGETS) as found:
         run = driver.playbook("playbooks/upgrade_gateways.yml", extra={"upgrade_packages": ["ca-certificates"]})
         assert run.ok, run.failures
-    keep("upgrade", found)
+    keep("upgrade", vars(found))
     steps = [
         (host, task)
         for host, task in run.tasks

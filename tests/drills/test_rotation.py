@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import driver
+from evidence import keep
 
 ROOT = Path(driver.__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/bench"))
@@ -50,6 +51,7 @@ def test_a_whole_rotation_loses_nothing() -> None:
     found = seen()
     assert run.ok, run.failures
     assert state()["phase"] == "settled"
+    keep("rotation", {"probes": found})
     lost = sum(result["lost"] for result in found.values())
     figure("mesh.rotation.lost_probes", lost, "probes", baseline=sum(result["sent"] for result in found.values()))
     assert lost == 0, found

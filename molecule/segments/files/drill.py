@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Takes the active gateway of a segment away, in each way that matters, and measures what a guest misses.
 
-Runs on the controller of the lab: drill.py PODMAN PREFIX ROUNDS OUTPUT. A guest in a network namespace of the hypervisor
-sends an echo request to the server of the LAN every 10 ms. Prints figures as JSON lines; all evidence is in OUTPUT.
+Runs on the controller of the lab: drill.py PODMAN PREFIX ROUNDS OUTPUT [CAUSE...]. A guest in a network namespace of the
+hypervisor sends an echo request to the server of the LAN every 10 ms and holds a download from it. OUTPUT gets a verdict
+by the rules and in the form of the failover drill; a line of it is printed.
 """
 
 from __future__ import annotations
@@ -12,14 +13,26 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
-from segment_lab import HYPERVISOR, TARGET, Lab, steady, wait
+from segment_lab import HYPERVISOR, SERVER, TARGET, Lab, steady, wait
 
-PROBE = "/run/probe.log"
-WINDOW = 6.0
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "plugins"))
+
+from module_utils._gateway.drill import gaps, judge
+
+PROBE, HELD = "/run/probe.log", "/run/held.log"
+INTERVAL = 0.01
+# Of a fault, and of the time after it, in which what going back costs is not taken for the next fault's.
+FAULT_SECONDS, SETTLE_SECONDS = 3.0, 1.5
+MOST_SECONDS = 1.0
+# At this speed the file takes longer than any drill.
+FILE_BYTES, BYTES_A_SECOND = 100_000_000, 50_000
+# The number of an answer has 16 bits.
+ROUND = 1 << 16
 
 
 def cut(*rules: str) -> Callable[[Lab, str], None]:
@@ -74,79 +87,87 @@ CAUSES: dict[str, Callable[[Lab, str], None]] = {
 
 @contextmanager
 def probing(lab: Lab) -> Iterator[None]:
-    """One echo request every 10 ms, each answer with its time."""
-    lab.run(
-        HYPERVISOR,
-        f"systemd-run --quiet --unit=guest-probe --property=StandardOutput=truncate:{PROBE} "
-        f"ip netns exec guest1001 ping -n -D -i 0.01 {TARGET}",
-    )
+    """One echo request every 10 ms, each answer with its time, and a download that is held."""
+    lab.run(SERVER, f"test -s /var/www/html/held.bin || truncate --size {FILE_BYTES} /var/www/html/held.bin")
+    get = f"curl --silent --show-error --limit-rate {BYTES_A_SECOND} --output /dev/null http://{TARGET}/held.bin"
+    for unit, output, command in (
+        ("guest-probe", PROBE, f"ping -n -D -i {INTERVAL} {TARGET}"),
+        ("guest-held", HELD, get),
+    ):
+        lab.run(
+            HYPERVISOR,
+            f"systemd-run --quiet --collect --unit={unit} --property=StandardOutput=truncate:{output} "
+            f"ip netns exec guest1001 {command}",
+        )
     try:
         yield
     finally:
-        lab.run(HYPERVISOR, "systemctl stop guest-probe", check=False)
+        lab.run(HYPERVISOR, "systemctl stop guest-probe guest-held", check=False)
 
 
-def answers(lab: Lab) -> list[float]:
-    text = lab.run(HYPERVISOR, f"cat {PROBE}")
-    return [
-        float(time) for time in re.findall(r"^\[([0-9.]+)\] [0-9]+ bytes from .*(?<!\(DUP!\))$", text, re.MULTILINE)
-    ]
+def answers(lines: str, until: float) -> list[tuple[float, bool]]:
+    """The probes in order, each with a time and whether it was answered, of ``ping -D`` that ran at least ``until``.
 
-
-def gap(times: Sequence[float], begin: float, end: float) -> float:
-    """The longest time without an answer."""
-    inside = [begin, *(one for one in times if begin <= one <= end), end]
-    return max(later - earlier for earlier, later in itertools.pairwise(inside))
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
+    It prints answers alone: a probe that was lost has the time of the answer before it. Where nothing was sent for a
+    while, as much was missed.
+    """
+    found: list[tuple[float, bool]] = []
+    seen: dict[int, float] = {}
+    last = 0
+    for moment, text in re.findall(r"^\[([0-9.]+)\] [0-9]+ bytes from .*icmp_seq=([0-9]+) ", lines, re.MULTILINE):
+        # nearest to the one before, across the turn of the count
+        number = int(text) + round((last - int(text)) / ROUND) * ROUND
+        # the first of duplicates
+        seen.setdefault(number, float(moment))
+        last = number
+    before: tuple[int, float] | None = None
+    for number, moment in sorted(seen.items()):
+        if before is not None and (number > before[0] + 1 or moment - before[1] > 2 * INTERVAL):
+            found += [(before[1], False)] * max(1, number - before[0] - 1)
+        found.append((moment, True))
+        before = number, moment
+    if before is None:
+        raise SystemExit(f"The guest got no answer at all: {lines[-500:]}")
+    if until - before[1] > 2 * INTERVAL:
+        found.append((until, False))
+    return found
 
 
 def main(podman: str, prefix: str, rounds: str, output: str, *causes: str) -> None:
     lab = Lab(podman, prefix)
-    events = []
+    faults = []
     wait("a steady segment", lambda: steady(lab))
     with probing(lab):
-        time.sleep(1)
-        for number in range(int(rounds)):
-            for cause in causes or CAUSES:
-                wait("a steady segment", lambda: steady(lab))
-                (gateway,) = lab.active()
-                begin = time.time()
-                CAUSES[cause](lab, gateway)
-                time.sleep(WINDOW / 2)
-                back = time.time()
-                restore(lab, gateway)
-                wait("a steady segment", lambda: steady(lab))
-                time.sleep(0.5)
-                events.append(
-                    {
-                        "round": number,
-                        "cause": cause,
-                        "gateway": gateway,
-                        "begin": begin,
-                        "back": back,
-                        "end": time.time(),
-                        "active": lab.active(),
-                    }
-                )
-                print(f"{cause}: {gateway} -> {events[-1]['active']}", file=sys.stderr, flush=True)
-    times = answers(lab)
-    for event in events:
-        event["gap_seconds"] = round(gap(times, event["begin"], event["back"]), 3)
-        event["back_gap_seconds"] = round(gap(times, event["back"], event["end"]), 3)
-    gaps = [event["gap_seconds"] for event in events]
-    Path(output).write_text(json.dumps(events, indent=1) + "\n")
-    for name, value in (
-        ("mesh.segment_takeover.p50_seconds", percentile(gaps, 0.5)),
-        ("mesh.segment_takeover.p99_seconds", percentile(gaps, 0.99)),
-        ("mesh.segment_takeover.max_seconds", max(gaps)),
-        ("mesh.segment_failback.max_seconds", max(event["back_gap_seconds"] for event in events)),
-        ("mesh.segment_takeover.count", len(gaps)),
-    ):
-        print(json.dumps({"name": name, "value": value}))
+        time.sleep(2)
+        for number, cause in itertools.product(range(int(rounds)), causes or CAUSES):
+            wait("a steady segment", lambda: steady(lab))
+            (gateway,) = lab.active()
+            fault = {"round": number, "cause": cause, "gateway": gateway, "started_at": time.time()}
+            CAUSES[cause](lab, gateway)
+            time.sleep(FAULT_SECONDS)
+            fault["ended_at"] = time.time()
+            restore(lab, gateway)
+            wait("a steady segment", lambda: steady(lab))
+            time.sleep(SETTLE_SECONDS)
+            fault |= {"settled_at": time.time(), "active": lab.active()}
+            faults.append(fault)
+            print(f"{cause}: {gateway} -> {fault['active']}", file=sys.stderr, flush=True)
+        held = lab.run(HYPERVISOR, "systemctl is-active guest-held", check=False).strip() == "active"
+        until = time.time()
+    sent = answers(lab.run(HYPERVISOR, f"cat {PROBE}"), until)
+    problem = None if held else lab.run(HYPERVISOR, f"cat {HELD}").strip() or "it ended"
+    downloads = [{"name": f"http://{TARGET}/held.bin", "survived": held, "problem": problem}]
+    verdict = judge(faults, {TARGET: gaps(sent, 2 * INTERVAL)}, downloads, MOST_SECONDS)
+    verdict |= {
+        "faults": faults,
+        "sent": {TARGET: len(sent)},
+        "lost": {TARGET: sum(not answered for _moment, answered in sent)},
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    Path(output).parent.mkdir(parents=True, exist_ok=True)
+    Path(output).write_text(json.dumps(verdict, indent=1, sort_keys=True) + "\n")
+    shown = ("p50_seconds", "p99_seconds", "max_seconds", "failback_lost_probes", "passed", "problems")
+    print(json.dumps({"takeovers": len(verdict["takeovers"]), **{key: verdict[key] for key in shown}}))
 
 
 if __name__ == "__main__":
