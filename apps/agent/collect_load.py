@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from bocage_core._common.commands import Run
+
+from .overlay_peers import OverlayPeer, overlay_peers
 
 _NETFILTER = Path("/proc/sys/net/netfilter")
 # A session that carries anything shakes hands every two minutes (WireGuard, section 6).
@@ -19,10 +21,9 @@ def collect_load(run: Run, now: float | None = None, netfilter: Path = _NETFILTE
     """What cannot be read is left out."""
     found: dict[str, Any] = {}
     shaken, handshakes, _error = run(["wg", "show", "all", "latest-handshakes"])
-    allowed, prefixes, _error = run(["wg", "show", "all", "allowed-ips"])
-    if shaken == allowed == 0:
-        recent = _recent(handshakes, time.time() if now is None else now)
-        found["clients"] = len(_clients(prefixes, recent))
+    peers = overlay_peers(run)
+    if shaken == 0 and peers is not None:
+        found["clients"] = len(_clients(peers, _recent(handshakes, time.time() if now is None else now)))
     for name in ("conntrack_count", "conntrack_max"):
         try:
             found[name] = int((netfilter / f"nf_{name}").read_text())
@@ -43,32 +44,6 @@ def _recent(output: str, now: float) -> set[str]:
     return heard
 
 
-def _clients(output: str, recent: set[str]) -> set[str]:
-    """Overlay addresses of these peers, without those that relay for others.
-
-    A host has one address and, while keys rotate, a key in each epoch.
-    """
-    found: set[str] = set()
-    relays: set[str] = set()
-    for line in output.splitlines():
-        _interface, _tab, rest = line.partition("\t")
-        key, _tab, prefixes = rest.partition("\t")
-        own = _own_address(prefixes.split())
-        if own is None or key not in recent:
-            continue
-        found.add(own)
-        if _relays(prefixes.split(), own):
-            relays.add(own)
-    return found - relays
-
-
-def _own_address(prefixes: list[str]) -> str | None:
-    """A peer's address in the overlay; a host's own hub is the way to everything and has none here."""
-    return next((prefix.removesuffix("/128") for prefix in prefixes if prefix.endswith("/128")), None)
-
-
-def _relays(prefixes: list[str], own: str) -> bool:
-    """Whether a peer has more of the overlay's /48 than its address: a hub, or another gateway of this site."""
-    estate = ipaddress.IPv6Network((own, 48), strict=False)
-    wide = (prefix for prefix in prefixes if ":" in prefix and not prefix.endswith("/128"))
-    return any(ipaddress.IPv6Network(prefix).network_address in estate for prefix in wide)
+def _clients(peers: Iterable[OverlayPeer], recent: set[str]) -> set[str]:
+    """Overlay addresses of these peers, so that a host is one client whatever epochs of keys it has."""
+    return {peer.address for peer in peers if peer.key in recent and not peer.relays}

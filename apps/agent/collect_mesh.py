@@ -13,7 +13,7 @@ from typing import Any
 from bocage_core._common import atomic, dsse
 from bocage_core._common.commands import Run
 from bocage_core._common.errors import BocageError
-from bocage_core._common.links import MAIN
+from bocage_core._common.links import MAIN, main_interface
 from bocage_core._mesh import device, drift
 from bocage_core._mesh.interface import InterfaceState
 from bocage_core._state import mesh_epoch
@@ -30,13 +30,24 @@ def collect_mesh(run: Run, name: str, directory: Path, enrolled_key: str) -> dic
     What is wrong is said in `drift`, never raised.
     """
     section, problems = _collect(run, name, directory, enrolled_key)
+    keys = {name: section["public_key"]}
     links = sorted(path.stem for path in directory.glob(f"{MAIN}*.conf") if path.stem != name)
     for link in links:
         part, more = _collect(run, link, directory, enrolled_key)
         problems += more
+        keys[link] = part["public_key"]
         section["peer_count"] += part["peer_count"]
         section["peers"] += part["peers"][: MAX_PEERS - len(section["peers"])]
-    section.update(links=links, drift=_shortened(problems))
+    epochs = {enrolled_key: 0, **stated_keys(directory)}
+    mains = (name, main_interface(0), main_interface(1))
+    live = {epochs[key] for main in mains if (key := keys.get(main)) in epochs}
+    section.update(
+        links=links,
+        drift=_shortened(problems),
+        # 0 is also the key of the enrolment of a host that came in a later epoch
+        epoch=epochs.get(section["public_key"]),
+        live_epochs=sorted(live),
+    )
     return section
 
 
@@ -117,13 +128,14 @@ def _read(run: Run, name: str, section: dict[str, Any]) -> InterfaceState | None
     return current
 
 
-def stated_keys(directory: Path) -> set[str]:
+def stated_keys(directory: Path) -> dict[str, int]:
     """The keys of later epochs that this host vouches for. Its own files are believed as they stand; others verify."""
-    found: set[str] = set()
+    found: dict[str, int] = {}
     for path in directory.glob("epoch-*.json"):
         try:
             envelope = dsse.load(atomic.read_bounded(path, mesh_epoch.MAX_FILE_BYTES))
-            found.add(mesh_epoch.Statement.from_payload(dsse.unverified_payload(envelope)).mesh_key)
+            statement = mesh_epoch.Statement.from_payload(dsse.unverified_payload(envelope))
+            found[statement.mesh_key] = statement.epoch
         except (BocageError, OSError):
             continue  # then the key counts as another one, and the drift says so
     return found

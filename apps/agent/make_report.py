@@ -19,6 +19,7 @@ from .collect_gateway import collect_gateway
 from .collect_load import collect_load
 from .collect_mesh import collect_mesh
 from .collect_routing import collect_routing
+from .collect_segments import collect_segments
 from .collect_system import boot_id, collect_system
 from .commands import run, sentence
 from .identity import read_enrolment, read_private_key
@@ -41,6 +42,9 @@ def collect(settings: Settings, enrolment: Enrolment) -> dict[str, Any]:
     routing = collect_routing(run)
     if routing is not None:
         sections["routing"] = routing
+    segments = collect_segments()
+    if segments is not None:
+        sections["segments"] = segments
     sections["seals"] = collect_seals(settings)
     return sections
 

@@ -35,7 +35,11 @@ description:
   - In C(gateway_unhealthy) are gateways that report that nobody on their LAN answers, or that they have no path to a host
     while another gateway has; in C(gateway_drained) those that an operator drained. In C(drift_routing) are also hosts
     with a path to a gateway that is down. C(reported.sections.routing) has C(sessions) and C(exits), by which gateway
-    each LAN is entered.
+    each LAN is entered, also where there is one gateway only.
+  - In C(drift_segments) are also gateways whose election of the active gateway of segments is silent.
+    C(reported.sections.segments.segments) has for each segment of a gateway C(name), C(active) and C(fitness).
+  - C(reported.sections.mesh.epoch) is the epoch of the mesh key that the host uses, and C(live_epochs) beside it has all
+    epochs of which it has an interface, two of them while keys rotate. 0 is the key of its enrolment.
   - C(reported) holds C(state), C(reason), C(enrolment) (where it counts), and where a report counts C(generation),
     C(counter), C(issued_at), C(boot_id), C(sections), C(seals) and C(drift). Nothing in it changes without a new
     report, except what the states need.

@@ -69,8 +69,9 @@ def mtu_drift(mesh: Mapping[str, Any]) -> list[str]:
 
 
 def service_drift(sections: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Sentences of what gateways and routes say of themselves, by ``gateway`` and ``routing``."""
-    return {name: list(found) for name in ("gateway", "routing") if (found := (sections.get(name) or {}).get("drift"))}
+    """Sentences of what gateways, routes and segments say of themselves, by ``gateway``, ``routing`` and ``segments``."""
+    services = ("gateway", "routing", "segments")
+    return {name: list(found) for name in services if (found := (sections.get(name) or {}).get("drift"))}
 
 
 def gateway_groups(sections: Mapping[str, Any]) -> frozenset[str]:

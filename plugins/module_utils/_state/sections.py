@@ -18,6 +18,9 @@ MAX_PATHS = 50
 MAX_SEAL_FINDINGS = 5
 MAX_SESSIONS = 50
 MAX_EXITS = 20
+MAX_SEGMENTS = 64
+# one that is in use, and one beside it while keys rotate; more only where something went wrong
+MAX_LIVE_EPOCHS = 4
 SEAL_STATES = ("intact", "broken", "changed", "stale", "missing", "refused")
 _SECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
@@ -73,6 +76,14 @@ def _check_mesh(section: dict[str, Any], what: str) -> None:
         raise fields.malformed(what, f"needs a list of at most {MAX_PATHS} paths")
     for path in paths:
         _check_path(fields.record(path, f"a path in {what}"), f"a path in {what}")
+    # of agents that know epochs of keys; null where the interface has a key that is none of this host's
+    if section.get("epoch") is not None:
+        fields.integer(section, "epoch", what)
+    epochs = section.get("live_epochs", [])
+    if not isinstance(epochs, list) or len(epochs) > MAX_LIVE_EPOCHS:
+        raise fields.malformed(what, f"needs a list of at most {MAX_LIVE_EPOCHS} epochs in live_epochs")
+    for epoch in epochs:
+        fields.integer({"live_epochs": epoch}, "live_epochs", what)
 
 
 def _check_path(path: dict[str, Any], what: str) -> None:
@@ -128,6 +139,18 @@ def _check_routing(section: dict[str, Any], what: str) -> None:
     fields.texts(section, "drift", what)
 
 
+def _check_segments(section: dict[str, Any], what: str) -> None:
+    entries = section.get("segments")
+    if not isinstance(entries, list) or len(entries) > MAX_SEGMENTS:
+        raise fields.malformed(what, f"needs a list of at most {MAX_SEGMENTS} segments")
+    for one in entries:
+        entry = fields.record(one, f"a segment in {what}")
+        fields.text(entry, "name", what, _PEER)
+        fields.flag(entry, "active", what)
+        fields.text(entry, "fitness", what)
+    fields.texts(section, "drift", what)
+
+
 def _check_seals(section: dict[str, Any], what: str) -> None:
     for role, seal in section.items():
         if not fields.ROLE.fullmatch(role):
@@ -155,5 +178,6 @@ _CHECKS = {
     "mesh": _check_mesh,
     "gateway": _check_gateway,
     "routing": _check_routing,
+    "segments": _check_segments,
     "seals": _check_seals,
 }

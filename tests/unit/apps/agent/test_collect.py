@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from bocage_agent.collect_gateway import collect_gateway
 from bocage_agent.collect_mesh import collect_mesh
 from bocage_agent.collect_system import boot_id, collect_system, os_name
 from bocage_agent.commands import run, sentence
+from bocage_core._common import dsse
 from bocage_core._mesh.interface import InterfaceState, PeerState, render_addresses, render_configuration
+from bocage_core._state import mesh_epoch
 from bocage_core._state.sections import check_sections
 
 OWN = "O" * 42 + "A="
+NEW = "N" * 42 + "A="
 HUB, GATEWAY = "A" * 43 + "=", "B" * 42 + "A="
 DESIRED = InterfaceState(
     listen_port=51820,
@@ -91,6 +95,8 @@ def test_mesh_section_of_a_host_as_configured(files: Path) -> None:
         "drift": [],
         "peer_count": 2,
         "links": [],
+        "epoch": 0,
+        "live_epochs": [0],
         "peers": [
             {
                 "interface": "bocage0",
@@ -112,6 +118,44 @@ def test_mesh_section_of_a_host_as_configured(files: Path) -> None:
             },
         ],
     }
+
+
+class InTwoEpochs(FakeHost):
+    """Each interface has a key of its own."""
+
+    def __call__(self, command: list[str]) -> tuple[int, str, str]:
+        if command[3:] == ["public-key"]:
+            return 0, {"bocage0": OWN, "bocage1": NEW}[command[2]] + "\n", ""
+        return super().__call__(command)
+
+
+def state_key(files: Path, epoch: int, key: str) -> None:
+    """The host vouches for a key, as it does in a rotation."""
+    host_id = "4be0643f-1d98-573b-97cd-ca98a65347d0"
+    made = mesh_epoch.Statement(host_id, "gw1", 1, epoch, key, datetime(2026, 11, 22, tzinfo=UTC))
+    (files / f"epoch-{epoch}.json").write_text(json.dumps(mesh_epoch.sign(made, dsse.generate_private_key())))
+
+
+def test_while_keys_rotate_both_epochs_live_and_one_is_in_use(files: Path) -> None:
+    for end in ("conf", "ip"):
+        (files / f"bocage1.{end}").write_text((files / f"bocage0.{end}").read_text())
+    state_key(files, 7, NEW)
+    section = mesh(InTwoEpochs(), files)
+    assert (section["epoch"], section["live_epochs"]) == (0, [0, 7])
+    moved = collect_mesh(InTwoEpochs(), "bocage1", files, OWN)
+    assert (moved["epoch"], moved["live_epochs"]) == (7, [0, 7])
+
+
+def test_settled_in_a_later_epoch(files: Path) -> None:
+    state_key(files, 8, OWN)
+    section = mesh(FakeHost(), files, enrolled=GATEWAY)
+    assert (section["epoch"], section["live_epochs"], section["drift"]) == (8, [8], [])
+
+
+@pytest.mark.parametrize("host", [FakeHost(""), FakeHost(public_key=f"{GATEWAY}\n")], ids=["down", "another key"])
+def test_no_epoch_is_in_use_without_a_key_of_the_host(files: Path, host: FakeHost) -> None:
+    section = mesh(host, files)
+    assert (section["epoch"], section["live_epochs"]) == (None, [])
 
 
 def test_the_private_key_is_never_asked_for(files: Path) -> None:

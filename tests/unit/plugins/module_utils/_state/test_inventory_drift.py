@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from bocage_core._common.estate import Estate, overlay_ipv6
-from bocage_core._state.inventory_drift import OverlayAddresses, mesh_drift, seal_drift
+from bocage_core._state.inventory_drift import OverlayAddresses, mesh_drift, seal_drift, service_drift
 
 VARIABLES = {
     "estate_name": "test",
@@ -71,6 +71,16 @@ def test_each_difference_is_a_sentence() -> None:
 
 def test_an_interface_that_is_down_has_no_key_to_differ() -> None:
     assert mesh_drift(mesh(public_key=None, drift=["The interface is down."]), {KEY}, OWN) == ["The interface is down."]
+
+
+def test_services_of_a_host_say_what_is_wrong_with_them() -> None:
+    sections = {
+        "gateway": {"drift": []},
+        "routing": {"drift": ["The path to fd00::1 is down."]},
+        "segments": {"drift": ["The election of segments has been silent for 100 seconds."]},
+        "system": {"drift": ["no service"]},
+    }
+    assert service_drift(sections) == {name: sections[name]["drift"] for name in ("routing", "segments")}
 
 
 def test_seals_that_are_broken_or_refused_are_drift() -> None:
