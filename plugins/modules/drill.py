@@ -11,8 +11,9 @@ short_description: Plan a failover drill of a site, or judge one
 version_added: 0.1.0
 description:
   - With O(state=planned) says who probes whom and which gateway fails in which ways.
-  - With O(state=judged) makes of the probes a table, evidence as JSON and a plot, and fails where a takeover took longer
-    than O(most_seconds) or a download broke.
+  - With O(state=judged) makes of the probes a table, evidence as JSON and a plot, and fails where a takeover or going back
+    took O(most_seconds) or longer, a download broke, a fault could not be made, or nothing was measured because no probe
+    was lost by a cause that must cost some (all but V(routing)).
   - Runs on the controller alone.
 author:
   - The Bocage maintainers (@bocage-fleet)
@@ -32,9 +33,9 @@ options:
     choices: [planned, judged]
     required: true
   site:
-    description: The site whose gateways fail.
+    description: The site whose gateways fail; without, the one site that has several gateways.
     type: str
-    required: true
+    default: ""
   prober:
     description: The host that probes; without, the first that enters the site's LAN by several gateways.
     type: str
@@ -49,7 +50,9 @@ options:
     type: int
     default: 9
   faults:
-    description: Results of M(bocage.fleet.gateway_fault) in order, each with C(cause) and C(gateway).
+    description:
+      - Results of M(bocage.fleet.gateway_fault) in order, each with C(gateway). One without C(started_at) was not made;
+        its C(item) is the cause.
     type: list
     elements: dict
     default: []
@@ -58,7 +61,7 @@ options:
     type: dict
     default: {}
   most_seconds:
-    description: A takeover must take less.
+    description: A takeover must take less, and so must going back.
     type: float
     default: 1.0
   directory:
@@ -76,12 +79,20 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+site:
+  description: Whose gateway fails.
+  type: str
+  returned: planned
 prober:
   description: Who probes.
   type: str
   returned: planned
 gateway:
   description: Who fails.
+  type: str
+  returned: planned
+mesh_interface:
+  description: The main interface of the overlay that it uses at the moment.
   type: str
   returned: planned
 targets:
@@ -95,7 +106,9 @@ faults:
   elements: str
   returned: planned
 verdict:
-  description: Takeovers with their seconds, percentiles, what going back cost, downloads, C(passed) and C(problems).
+  description:
+    - Takeovers with their seconds, percentiles of those that were noticed, causes that were C(unnoticed), what going back
+      cost, downloads, C(passed) and C(problems).
   type: dict
   returned: judged
 """

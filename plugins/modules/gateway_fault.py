@@ -10,8 +10,9 @@ module: gateway_fault
 short_description: Take a gateway away for some seconds, for a drill
 version_added: 0.1.0
 description:
-  - Waits until the gateway does well, makes one fault, waits, and puts everything back. A timer of systemd puts it back,
-    too, should this module be interrupted.
+  - Waits until the gateway does well, makes one fault, waits, and puts everything back.
+  - Should this module be interrupted, a timer of systemd puts back what was cut or taken down, O(seconds) and five more
+    after the fault began. A process that was killed needs none.
   - What is cut is cut in a table of its own of nftables, before any rule sees it and without a word to anybody.
 author:
   - The Bocage maintainers (@bocage-fleet)
@@ -28,14 +29,16 @@ attributes:
 options:
   cause:
     description:
-      - What fails. V(wireguard) and V(routing) are processes killed, whose units start them again.
+      - What fails. V(routing), and V(wireguard) in user space, are processes killed as it happens. Their units start them
+        again at once, so that the fault lasts as long as that takes, and not O(seconds).
+      - With WireGuard in the kernel, V(wireguard) is O(mesh_interface) down for O(seconds).
       - V(host) is a host that stops without a word, all its interfaces but O(spare_interfaces) cut.
       - V(lan) and V(wan) are one side cut, with V(_in) and V(_out) in one direction alone.
     type: str
     choices: [wireguard, routing, host, lan, wan, lan_in, lan_out, wan_in, wan_out]
     required: true
   seconds:
-    description: How long it lasts.
+    description: How long it lasts, where it is not a process that was killed.
     type: float
     default: 3
   settled_seconds:
@@ -57,7 +60,7 @@ options:
     description: An address outside, such as a hub's.
     type: str
   mesh_interface:
-    description: Main interface of the overlay.
+    description: Main interface of the overlay, of those that rotate the one in use.
     type: str
     default: bocage0
   spare_interfaces:
@@ -99,22 +102,39 @@ from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.places import HEALTH_FILE
 
 TABLE = "bocage_drill"
-UNDO = ["nft", "delete", "table", "netdev", TABLE]
+# Also where there is no such table any more.
+UNDO = ["nft", f"add table netdev {TABLE}; delete table netdev {TABLE}"]
 TIMER = "bocage-drill-end"
+SPARE_SECONDS = 5
+
+
+def promise(run: Run, undo: list[str], seconds: float) -> None:
+    """Have systemd put it back, whatever becomes of this module; before anything is taken away."""
+    # one of a drill that was interrupted
+    run(["systemctl", "stop", f"{TIMER}.timer"])
+    run(["systemctl", "reset-failed", f"{TIMER}.timer", f"{TIMER}.service"])
+    # a timer is as late as a minute otherwise
+    timer = [f"--on-active={seconds + SPARE_SECONDS}s", "--timer-property=AccuracySec=100ms"]
+    must(run, ["systemd-run", "--quiet", f"--unit={TIMER}", *timer, *undo])
+
+
+def put_back(run: Run, undo: list[str]) -> None:
+    """Whether the timer was faster or not; it is done with when this worked."""
+    must(run, undo)
+    run(["systemctl", "stop", f"{TIMER}.timer"])
 
 
 def cut(run: Run, interfaces: list[str], ways: tuple[str, ...], seconds: float) -> None:
     """Drop all packets of the interfaces, in the given ways (ingress, egress)."""
-    lines = [f"table netdev {TABLE} {{"]
+    # what a drill that was interrupted has left goes first
+    lines = [f"add table netdev {TABLE}", f"delete table netdev {TABLE}", f"table netdev {TABLE} {{"]
     for number, interface in enumerate(interfaces):
         lines += [
             f'chain {way}{number} {{ type filter hook {way} device "{interface}" priority -500; policy drop; }}'
             for way in ways
         ]
     lines.append("}")
-    run(["systemctl", "stop", f"{TIMER}.timer"])
-    run(["systemctl", "reset-failed", f"{TIMER}.timer", f"{TIMER}.service"])
-    must(run, ["systemd-run", "--quiet", f"--unit={TIMER}", f"--on-active={seconds + 5}s", *UNDO])
+    promise(run, UNDO, seconds)
     must(run, ["sh", "-c", 'printf "%s" "$1" | nft -f -', "sh", "\n".join(lines)])
 
 
@@ -198,9 +218,11 @@ def main() -> None:
                 time.sleep(seconds)
             else:
                 # in the kernel there is no process: the interface goes away and comes back
+                undo = ["systemctl", "restart", f"bocage-mesh@{interface}.service"]
+                promise(run, undo, seconds)
                 must(run, ["ip", "link", "set", "dev", interface, "down"])
-                time.sleep(seconds)
-                must(run, ["systemctl", "restart", f"bocage-mesh@{interface}.service"])
+                time.sleep(max(0.0, started + seconds - time.time()))
+                put_back(run, undo)
         elif cause == "routing":
             started = time.time()
             must(run, ["pkill", "-KILL", "-x", "bgpd"])
@@ -212,8 +234,7 @@ def main() -> None:
             started = time.time()
             cut(run, interfaces, ways, seconds)
             time.sleep(max(0.0, started + seconds - time.time()))
-            must(run, UNDO)
-            run(["systemctl", "stop", f"{TIMER}.timer"])
+            put_back(run, UNDO)
         ended = time.time()
     except (BocageError, OSError, KeyError) as error:
         module.fail_json(msg=f"The fault {cause} could not be made or put back: {error}")

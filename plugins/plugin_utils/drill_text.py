@@ -13,12 +13,23 @@ from .svg import document, node, to_bytes, words
 _WIDTH, _ROW, _LEFT, _RIGHT, _TOP = 760.0, 22.0, 150.0, 60.0, 70.0
 
 
+def intention(plan: Mapping[str, Any]) -> str:
+    """What a drill is about to do."""
+    ways = ", ".join(dict.fromkeys(plan["faults"]))
+    return (
+        f"Drill of site {plan['site']}: {plan['prober']} probes {', '.join(plan['targets'])}; gateway {plan['gateway']} is "
+        f"taken away {len(plan['faults'])} times ({ways}), for which {', '.join(plan['others'])} stands in"
+    )
+
+
 def table(verdict: Mapping[str, Any]) -> str:
     """One line for each takeover, then the figures and the verdict."""
     lines = [f"Drill of site {verdict['site']}: {len(verdict['takeovers'])} takeovers", ""]
     for one in verdict["takeovers"]:
         apart = ", ".join(f"{target} {seconds:.3f}" for target, seconds in one["by_target"].items()) or "nothing lost"
         lines.append(f"  {one['gateway']:<12} {one['cause']:<10} {one['seconds']:>7.3f} s   {apart}")
+    if verdict["unnoticed"]:
+        lines.append(f"  nobody noticed {', '.join(verdict['unnoticed'])}, which the figures below leave out")
     lines += [
         "",
         f"  takeover: p50 {verdict['p50_seconds']:.3f} s, p99 {verdict['p99_seconds']:.3f} s, "
@@ -29,7 +40,10 @@ def table(verdict: Mapping[str, Any]) -> str:
     for one in verdict["downloads"]:
         state = "held" if one["survived"] else f"broke: {one['problem']}"
         lines.append(f"  {one['name']}: {state}, longest pause {one['longest_pause_seconds']:.3f} s")
+    if not verdict["downloads"]:
+        lines.append("  no TCP connection was held; drill_downloads names pages for that")
     lines.append(f"  verdict: {'passed' if verdict['passed'] else 'failed'}")
+    lines += [f"    {problem}" for problem in verdict["problems"]]
     if "evidence" in verdict:
         lines.append(f"  evidence: {verdict['evidence']}")
     return "\n".join(lines)

@@ -4,7 +4,7 @@
 """A drill: which gateway fails in which way, and what the probes say of it. Pure.
 
 A takeover's gap runs from the last probe that was answered before a stretch of lost ones to the first one after it,
-so that it is never shorter than what a user saw.
+so that it is never shorter than what a user saw. What nobody could have noticed is no success.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from typing import Any
 from .._common.errors import BadInput
 from .._common.estate import Estate
 from .._common.exits import Exits
+from .._common.findings import listed
 from .takeover import plan_takeover
 
 # Each way in which a gateway fails; those with a direction let the other one pass.
 CAUSES = ("wireguard", "routing", "host", "lan", "wan", "lan_in", "lan_out", "wan_in", "wan_out")
+# What the kernel has it forwards while the daemons come back; all other causes lose probes that go by the gateway.
+MAY_GO_UNNOTICED = ("routing",)
 
 
 def plan_drill(
@@ -27,9 +30,11 @@ def plan_drill(
 ) -> dict[str, Any]:
     """Who probes what, and the faults in order: all causes in turn until there are enough takeovers.
 
-    Faults hit the gateway that the prober uses. Raises BadInput where nobody could notice a takeover.
+    Faults hit the gateway that the prober uses. Without a name, the site is the one that has several gateways. Raises
+    BadInput where nobody could notice a takeover.
     """
     exits = Exits(estate)
+    site_name = site_name or _only_site(exits)
     if site_name not in estate.sites:
         raise BadInput(f"There is no site '{site_name}' to drill; name one of {', '.join(sorted(estate.sites))}.")
     if not causes:
@@ -69,6 +74,20 @@ def plan_drill(
         "targets": targets,
         "faults": [causes[number % len(causes)] for number in range(takeovers)],
     }
+
+
+def _only_site(exits: Exits) -> str:
+    """The site with several gateways that stand in for one another, if there is just one. Raises BadInput."""
+    found = sorted(name for name, gateways in exits.gateways.items() if sum(not one.is_hub for one in gateways) > 1)
+    if not found:
+        raise BadInput(
+            "No site has several enrolled gateways, so there is nothing to take over; a drill needs two of one."
+        )
+    if len(found) > 1:
+        raise BadInput(
+            f"Sites {listed(found)} have several gateways each; name the one to drill: -e drill_site=<site>."
+        )
+    return found[0]
 
 
 def gaps(answers: Sequence[tuple[float, bool]], least_seconds: float) -> list[tuple[float, float, int]]:
@@ -111,15 +130,17 @@ def judge(
 ) -> dict[str, Any]:
     """What a drill showed.
 
-    ``faults`` have ``cause``, ``started_at``, ``ended_at`` and ``settled_at`` (seconds of the prober's clock);
-    ``probes`` have for each target its gaps, as `gaps` gives them. A takeover takes as long as the longest gap of any
-    target that began while the fault lasted; what begins after it and before the next fault is the cost of going back.
+    ``faults`` have ``cause``, ``gateway``, ``started_at`` and ``ended_at`` (seconds of the gateway's clock); one that was
+    not made has no time, but ``msg`` and perhaps ``unreachable``. ``probes`` have for each target its gaps, as `gaps`
+    gives them. A takeover takes as long as the longest gap of any target that began while the fault lasted; what begins
+    after it and before the next fault is the cost of going back. Percentiles are of those that somebody noticed.
     """
+    made = [one for one in faults if "started_at" in one]
     takeovers: list[dict[str, Any]] = []
     back_lost = 0
     back_longest = 0.0
-    for number, fault in enumerate(faults):
-        until = faults[number + 1]["started_at"] if number + 1 < len(faults) else math.inf
+    for number, fault in enumerate(made):
+        until = made[number + 1]["started_at"] if number + 1 < len(made) else math.inf
         during: dict[str, float] = {}
         for target, found in probes.items():
             for begin, lasted, lost in found:
@@ -137,9 +158,44 @@ def judge(
                 "by_target": {target: round(lasted, 3) for target, lasted in sorted(during.items())},
             }
         )
-    seconds: list[float] = [one["seconds"] for one in takeovers]
-    broken = [one["name"] for one in downloads if not one["survived"]]
-    blind = [
+    noticed: list[float] = [one["seconds"] for one in takeovers if one["seconds"] > 0]
+    blind = _blind(made, probes)
+    problems = [
+        *(_not_made(one) for one in faults if "started_at" not in one),
+        *([] if made else ["Nothing was taken over."]),
+        *([] if probes else ["Nobody was probed, so nothing was measured."]),
+        *(f"{target} did not answer before a gateway failed, so nothing was measured." for target in blind),
+        # whoever did not answer in the first place could not notice anything
+        *(_not_noticed(takeovers) if probes and not blind else []),
+        *(
+            f"The takeover after {one['cause']} took {one['seconds']} s, and {most_seconds} are allowed."
+            for one in takeovers
+            if one["seconds"] >= most_seconds
+        ),
+        *(
+            [f"Going back to the gateway took {round(back_longest, 3)} s, and {most_seconds} are allowed."]
+            if back_longest >= most_seconds
+            else []
+        ),
+        *(f"The download {one['name']} broke." for one in downloads if not one["survived"]),
+    ]
+    return {
+        "takeovers": takeovers,
+        "unnoticed": list(dict.fromkeys(one["cause"] for one in takeovers if one["seconds"] == 0)),
+        "p50_seconds": round(percentile(noticed, 0.5), 3),
+        "p99_seconds": round(percentile(noticed, 0.99), 3),
+        "max_seconds": round(max(noticed, default=0.0), 3),
+        "failback_lost_probes": back_lost,
+        "failback_longest_seconds": round(back_longest, 3),
+        "downloads": list(downloads),
+        "passed": not problems,
+        "problems": problems,
+    }
+
+
+def _blind(faults: Sequence[Mapping[str, Any]], probes: Mapping[str, Sequence[Sequence[float]]]) -> list[str]:
+    """Targets that were silent before a fault and over the whole of it."""
+    return [
         target
         for target, found in sorted(probes.items())
         if any(
@@ -148,22 +204,28 @@ def judge(
             for one in faults
         )
     ]
-    slow = [one for one in takeovers if one["seconds"] >= most_seconds]
-    return {
-        "takeovers": takeovers,
-        "p50_seconds": round(percentile(seconds, 0.5), 3),
-        "p99_seconds": round(percentile(seconds, 0.99), 3),
-        "max_seconds": round(max(seconds, default=0.0), 3),
-        "failback_lost_probes": back_lost,
-        "failback_longest_seconds": round(back_longest, 3),
-        "downloads": list(downloads),
-        "passed": bool(takeovers) and not slow and not broken and not blind,
-        "problems": [
-            *(
-                f"The takeover after {one['cause']} took {one['seconds']} s, and {most_seconds} are allowed."
-                for one in slow
-            ),
-            *(f"The download {name} broke." for name in broken),
-            *(f"{target} did not answer before a gateway failed, so nothing was measured." for target in blind),
-        ],
-    }
+
+
+def _not_made(fault: Mapping[str, Any]) -> str:
+    cause, gateway = str(fault.get("cause") or fault.get("item") or "of no name"), fault["gateway"]
+    reason = str(fault.get("msg") or "it gave no reason").strip().rstrip(".")
+    if fault.get("unreachable"):
+        return (
+            f"Gateway {gateway} was out of Ansible's reach at the fault {cause}, so its time is not known: {reason}; name "
+            "the interface by which Ansible comes in drill_spare_interfaces."
+        )
+    reason = reason.removeprefix(f"The fault {cause} could not be made or put back: ")
+    return f"The fault {cause} of gateway {gateway} could not be made or put back: {reason}."
+
+
+def _not_noticed(takeovers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence where a cause that must cost probes never did: these did not go by the gateway that failed."""
+    seen = {one["cause"] for one in takeovers if one["seconds"] > 0}
+    silent = dict.fromkeys(one["cause"] for one in takeovers if one["cause"] not in {*seen, *MAY_GO_UNNOTICED})
+    if not silent:
+        return []
+    gateways = listed(dict.fromkeys(one["gateway"] for one in takeovers))
+    return [
+        f"No probe was lost when gateway {gateways} failed by {', '.join(silent)}, so the probes did not go by it and "
+        "nothing was measured."
+    ]

@@ -107,6 +107,10 @@ class Epochs:
         live = [epoch for epoch in self.rotation.live if self.key(name, epoch) is not None]
         return sorted(live, key=lambda epoch: epoch == self._chosen_base(name))
 
+    def main_interface(self, name: str) -> str:
+        """The interface by which a host sends at the moment."""
+        return main_interface((self.live(name) or [self.settled])[-1])
+
     def _chosen_base(self, name: str) -> int:
         rotation = self.rotation
         if rotation is None:
@@ -152,7 +156,7 @@ class Epochs:
         return {
             "interfaces": made,
             "epoch": base,
-            "main_interface": main_interface(base),
+            "main_interface": self.main_interface(name),
             "key_file": key_file(base) if key is None else key.file,
             "live_epochs": self._kept(name, live),
             "public_key": None if key is None else key.public,

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.bocage.fleet.plugins.action.drill import ActionModule
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.drill import CAUSES
+from ansible_collections.bocage.fleet.plugins.module_utils._mesh.rotation import Rotation
 
 FAULTS = [
     {"cause": "wan", "gateway": "gw1", "started_at": 1000.5, "ended_at": 1003.5},
@@ -79,7 +81,33 @@ def test_a_plan(drill: Any) -> None:
     assert (result["changed"], result["prober"], result["site"]) == (False, "tele1", "lyon")
     assert {result["gateway"], *result["others"]} == {"gw1", "gw2"}
     assert (result["targets"], result["faults"]) == (["2001:db8:2::20"], ["wan", "lan", "wan"])
-    assert shown == []
+    assert shown == [
+        f"Drill of site lyon: tele1 probes 2001:db8:2::20; gateway {result['gateway']} is taken away 3 times (wan, lan), "
+        f"for which {result['others'][0]} stands in"
+    ]
+
+
+def test_without_a_site_it_is_the_one_with_several_gateways(drill: Any) -> None:
+    assert drill(state="planned", site="")[0]["site"] == "lyon"
+
+
+def test_the_interface_is_the_one_in_use(drill: Any, tmp_path: Path) -> None:
+    """Which key rotation changes: interfaces of an odd epoch have other names."""
+    assert drill(state="planned")[0]["mesh_interface"] == "bocage0"
+    changed = variables()
+    for values in changed["hostvars"].values():
+        values["mesh_interface_name"] = "mesh7"
+    assert drill(state="planned", task_vars=changed)[0]["mesh_interface"] == "mesh7"
+
+    rotated = variables()
+    (tmp_path / "trust").mkdir()
+    for name, values in rotated["hostvars"].items():
+        values["inventory_dir"] = str(tmp_path)
+        values["reported"]["enrolment"]["epochs"] = {"1": f"newer key of {name}"}
+    early = datetime(2026, 1, 1, tzinfo=UTC)
+    rotation = Rotation(0, 1, "settled", early, early + timedelta(days=1))
+    (tmp_path / "trust/rotation.json").write_text(json.dumps(rotation.to_document()))
+    assert drill(state="planned", task_vars=rotated)[0]["mesh_interface"] == "bocage1"
 
 
 @pytest.mark.parametrize(
@@ -127,15 +155,27 @@ def test_a_slow_takeover_fails_and_is_kept(drill: Any, tmp_path: Path) -> None:
 
 
 def test_a_fault_that_could_not_be_made_is_no_takeover(drill: Any, tmp_path: Path) -> None:
-    broken = {"failed": True, "msg": "The fault lan could not be made or put back: no such interface", "gateway": "gw1"}
-    result, shown = drill(state="judged", faults=[FAULTS[0], broken], probe=PROBE, directory=str(tmp_path))
-    assert (result["failed"], result["msg"]) == (True, f"A fault could not be made: {broken['msg']}")
-    assert shown == [] and list(tmp_path.iterdir()) == []
+    broken = {
+        "item": "lan", "msg": "The fault lan could not be made or put back: no such interface", "gateway": "gw1",
+    }  # fmt: skip
+    result, (shown,) = drill(state="judged", faults=[FAULTS[0], broken], probe=PROBE, directory=str(tmp_path))
+    sentence = "The fault lan of gateway gw1 could not be made or put back: no such interface."
+    assert (result["failed"], result["msg"]) == (True, f"The drill of site lyon failed: {sentence}")
+    assert sentence in shown
+    assert json.loads((tmp_path / "failover-lyon-1000.json").read_text())["problems"] == [sentence]
 
 
-def test_nothing_taken_over_is_a_failure(drill: Any) -> None:
-    result, _shown = drill(state="judged", faults=[], probe={})
-    assert (result["failed"], result["msg"]) == (True, "The drill of site lyon failed: Nothing was taken over.")
+def test_probes_without_a_result_are_told_and_kept(drill: Any, tmp_path: Path) -> None:
+    result, _shown = drill(state="judged", faults=[], probe={"msg": "Become root."}, directory=str(tmp_path))
+    assert (result["failed"], result["msg"]) == (
+        True,
+        "The drill of site lyon failed: The probes ended without a result: Become root.",
+    )
+    (kept,) = tmp_path.glob("failover-lyon-*.json")
+    assert json.loads(kept.read_text())["problems"][1:] == [
+        "Nothing was taken over.",
+        "Nobody was probed, so nothing was measured.",
+    ]
 
 
 def test_a_folder_that_cannot_be_made(drill: Any, tmp_path: Path) -> None:

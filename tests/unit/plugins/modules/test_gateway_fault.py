@@ -25,6 +25,7 @@ LINKS: list[dict[str, Any]] = [
     {"ifname": "vlan7", "link_type": "ether", "link": "lan0"},
     {"ifname": "bocage0", "link_type": "none"},
 ]
+UNDO = "nft add table netdev bocage_drill; delete table netdev bocage_drill"
 WELL = {"healthy": True, "drained": False, "released": False, "since": 1}
 
 
@@ -117,8 +118,8 @@ def test_a_timer_puts_it_back_where_the_module_cannot(call_module: Any, host: Fa
     timer = next(number for number, line in enumerate(host.ran) if line.startswith("systemd-run"))
     loaded = next(number for number, line in enumerate(host.ran) if line.startswith("sh -c"))
     assert timer < loaded
-    assert "--on-active=7.0s nft delete table netdev bocage_drill" in host.ran[timer]
-    assert host.ran[-2:] == ["nft delete table netdev bocage_drill", "systemctl stop bocage-drill-end.timer"]
+    assert host.ran[timer].endswith(f" --on-active=7.0s --timer-property=AccuracySec=100ms {UNDO}")
+    assert host.ran[-2:] == [UNDO, "systemctl stop bocage-drill-end.timer"]
 
 
 def test_the_way_out_may_be_named(call_module: Any, host: FakeHost) -> None:
@@ -148,11 +149,25 @@ def test_processes_are_killed_and_their_units_start_them_again(call_module: Any,
 
 def test_in_the_kernel_the_interface_goes_and_comes_back(call_module: Any, host: FakeHost) -> None:
     host.userspace = False
-    fault(call_module, "wireguard", mesh_interface="bocage1")
-    assert host.ran[1:] == [
+    found = fault(call_module, "wireguard", mesh_interface="bocage1")
+    assert found["ended_at"] - found["started_at"] == 3
+    stopped, _reset, timer, *rest = host.ran[1:]
+    assert stopped == "systemctl stop bocage-drill-end.timer"
+    # before the interface goes, so that it comes back whatever becomes of the module
+    assert timer.startswith("systemd-run ") and "--on-active=8.0s" in timer
+    assert timer.endswith(" systemctl restart bocage-mesh@bocage1.service")
+    assert rest == [
         "ip link set dev bocage1 down",
         "systemctl restart bocage-mesh@bocage1.service",
+        "systemctl stop bocage-drill-end.timer",
     ]
+
+
+def test_without_a_timer_the_interface_is_left_alone(call_module: Any, host: FakeHost) -> None:
+    host.userspace, host.refuse = False, "systemd-run"
+    message = fault(call_module, "wireguard")["msg"]
+    assert message.startswith("The fault wireguard could not be made or put back: ")
+    assert not [line for line in host.ran if line.startswith("ip link set")]
 
 
 @pytest.mark.parametrize(
@@ -206,5 +221,11 @@ def test_real_rules_cut_one_direction(namespace: NetworkNamespace) -> None:
     gateway_fault.cut(run, ["lan0"], ("ingress",), 3)
     listed = namespace.must("nft", "list", "table", "netdev", "bocage_drill")
     assert "hook ingress" in listed and "policy drop" in listed and "egress" not in listed
-    assert run(gateway_fault.UNDO)[0] == 0
-    assert namespace.must("nft", "list", "tables") == ""
+    # one that a drill left behind is replaced
+    gateway_fault.cut(run, ["lan0"], ("egress",), 3)
+    listed = namespace.must("nft", "list", "table", "netdev", "bocage_drill")
+    assert "hook egress" in listed and "ingress" not in listed
+    # the timer and the module may both put it back
+    for _time in range(2):
+        gateway_fault.put_back(run, gateway_fault.UNDO)
+        assert namespace.must("nft", "list", "tables") == ""

@@ -25,6 +25,7 @@ def verdict(**changes: Any) -> dict[str, Any]:
             },
             {"cause": "lan_in", "gateway": "gw1", "seconds": 0.0, "by_target": {}},
         ],
+        "unnoticed": [],
         "p50_seconds": 0.0,
         "p99_seconds": 0.4,
         "max_seconds": 0.4,
@@ -35,6 +36,7 @@ def verdict(**changes: Any) -> dict[str, Any]:
             {"name": "http://[2001:db8:2::20]/", "survived": False, "longest_pause_seconds": 1.5, "problem": "reset"},
         ],
         "passed": False,
+        "problems": ["The download http://[2001:db8:2::20]/ broke."],
         **changes,
     }
 
@@ -51,9 +53,17 @@ def test_the_table() -> None:
         "  http://198.18.1.20/: held, longest pause 0.500 s",
         "  http://[2001:db8:2::20]/: broke: reset, longest pause 1.500 s",
         "  verdict: failed",
+        "    The download http://[2001:db8:2::20]/ broke.",
         "  evidence: build/drills/failover-lyon-1.json",
     ]
-    assert table(verdict(passed=True)).endswith("  verdict: passed")
+    assert table(verdict(passed=True, problems=[])).endswith("  verdict: passed")
+
+
+def test_what_was_not_seen_and_not_held_is_told() -> None:
+    shown = table(verdict(downloads=[], unnoticed=["routing"])).splitlines()
+    assert "  no TCP connection was held; drill_downloads names pages for that" in shown
+    assert "  nobody noticed routing, which the figures below leave out" in shown
+    assert not any("no TCP" in line or "nobody noticed" in line for line in table(verdict()).splitlines())
 
 
 def bars(picture: bytes) -> list[float]:

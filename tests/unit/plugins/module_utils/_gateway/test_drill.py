@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -76,6 +77,33 @@ def test_what_cannot_be_drilled_is_told(given: dict[str, Any], sentence: str) ->
     assert str(refused.value) == sentence
 
 
+def test_without_a_name_the_one_site_with_several_gateways_is_drilled() -> None:
+    # oslo has several as well, unless one of them is not enrolled
+    estate = several_gateways.estate()
+    lone = dataclasses.replace(estate.hosts["north2"], public_key=None)
+    one = dataclasses.replace(estate, hosts={**estate.hosts, "north2": lone})
+    assert plan_drill(one, "", CAUSES, 1)["site"] == "lyon"
+
+
+def test_sites_to_choose_from_are_named() -> None:
+    with pytest.raises(BadInput) as refused:
+        plan(site="")
+    assert (
+        str(refused.value)
+        == "Sites lyon and oslo have several gateways each; name the one to drill: -e drill_site=<site>."
+    )
+
+
+def test_an_estate_without_a_spare_gateway() -> None:
+    estate = several_gateways.estate()
+    none = {name: dataclasses.replace(one, public_key=None) for name, one in estate.hosts.items()}
+    with pytest.raises(BadInput) as refused:
+        plan_drill(dataclasses.replace(estate, hosts=none), "", CAUSES, 1)
+    assert str(refused.value) == (
+        "No site has several enrolled gateways, so there is nothing to take over; a drill needs two of one."
+    )
+
+
 def answers(text: str, interval: float = 0.01) -> list[tuple[float, bool]]:
     """A probe for each letter: a dot was answered."""
     return [(round(number * interval, 6), letter == ".") for number, letter in enumerate(text)]
@@ -140,18 +168,27 @@ def test_a_gap_that_began_just_before_belongs_to_the_fault() -> None:
 
 
 def test_what_happens_after_the_last_fault_is_its_way_back() -> None:
-    found = judge(FAULTS, {"a": [(500.0, 0.4, 39)]}, [], 1.0)
-    assert found["failback_lost_probes"] == 39
+    found = judge(FAULTS, {"a": [(100.1, 0.2, 19), (110.1, 0.2, 19), (500.0, 0.4, 39)]}, [], 1.0)
+    assert (found["failback_lost_probes"], found["passed"]) == (39, True)
+
+
+NOTICED = [(100.1, 0.2, 19), (110.1, 0.2, 19)]
 
 
 def test_a_slow_takeover_and_a_broken_download_fail_the_drill() -> None:
     broken = {"name": "http://198.18.1.20/large", "survived": False}
-    found = judge(FAULTS, {"a": [(110.5, 1.0, 99)]}, [broken], 1.0)
+    found = judge(FAULTS, {"a": [NOTICED[0], (110.5, 1.0, 99)]}, [broken], 1.0)
     assert not found["passed"]
     assert found["problems"] == [
         "The takeover after lan took 1.0 s, and 1.0 are allowed.",
         "The download http://198.18.1.20/large broke.",
     ]
+
+
+def test_going_back_may_cost_no_more_than_a_takeover() -> None:
+    found = judge(FAULTS, {"a": [*NOTICED, (114.0, 1.25, 120)]}, [], 1.0)
+    assert (found["passed"], found["failback_longest_seconds"]) == (False, 1.25)
+    assert found["problems"] == ["Going back to the gateway took 1.25 s, and 1.0 are allowed."]
 
 
 def test_a_target_that_never_answered_proves_nothing() -> None:
@@ -161,6 +198,59 @@ def test_a_target_that_never_answered_proves_nothing() -> None:
     assert found["problems"] == ["a did not answer before a gateway failed, so nothing was measured."]
 
 
+def test_faults_that_nobody_noticed_prove_nothing() -> None:
+    """As where the prober goes by another gateway than the one that is taken away."""
+    found = judge(FAULTS, {"a": [], "b": []}, [], 1.0)
+    assert (found["passed"], found["unnoticed"], found["max_seconds"]) == (False, ["wan", "lan"], 0.0)
+    assert found["problems"] == [
+        "No probe was lost when gateway gw1 failed by wan, lan, so the probes did not go by it and nothing was measured."
+    ]
+
+
+def test_one_cause_that_was_never_noticed_fails_the_drill_too() -> None:
+    found = judge(FAULTS, {"a": NOTICED[:1]}, [], 1.0)
+    assert found["problems"] == [
+        "No probe was lost when gateway gw1 failed by lan, so the probes did not go by it and nothing was measured."
+    ]
+
+
+def test_routing_may_go_unnoticed_and_makes_no_takeover_look_faster() -> None:
+    """What the kernel has it forwards while FRR comes back."""
+    silent = [
+        {"cause": "routing", "gateway": "gw1", "started_at": 120.0 + number, "ended_at": 120.5 + number}
+        for number in range(0, 30, 10)
+    ]
+    found = judge([*FAULTS, *silent], {"a": NOTICED}, [], 1.0)
+    assert (found["passed"], found["unnoticed"]) == (True, ["routing"])
+    assert (found["p50_seconds"], found["p99_seconds"], len(found["takeovers"])) == (0.2, 0.2, 5)
+    assert judge(silent, {"a": []}, [], 1.0)["passed"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (
+            {"item": "host", "msg": "The fault host could not be made or put back: the gateway does not do well"},
+            "The fault host of gateway gw1 could not be made or put back: the gateway does not do well.",
+        ),
+        ({"cause": "lan"}, "The fault lan of gateway gw1 could not be made or put back: it gave no reason."),
+        (
+            {"item": "host", "unreachable": True, "msg": "Failed to connect to the host via ssh: timed out."},
+            "Gateway gw1 was out of Ansible's reach at the fault host, so its time is not known: Failed to connect to "
+            "the host via ssh: timed out; name the interface by which Ansible comes in drill_spare_interfaces.",
+        ),
+    ],
+)
+def test_a_fault_that_was_not_made_fails_the_drill_and_the_others_count(fault: dict[str, Any], sentence: str) -> None:
+    found = judge([*FAULTS, {"gateway": "gw1", **fault}], {"a": NOTICED}, [], 1.0)
+    assert (found["passed"], found["problems"], len(found["takeovers"])) == (False, [sentence], 2)
+
+
+def test_no_probe_at_all_is_no_success() -> None:
+    found = judge(FAULTS, {}, [], 1.0)
+    assert (found["passed"], found["problems"]) == (False, ["Nobody was probed, so nothing was measured."])
+
+
 def test_no_takeover_is_no_success() -> None:
-    found = judge([], {}, [], 1.0)
-    assert (found["passed"], found["max_seconds"]) == (False, 0.0)
+    found = judge([], {"a": []}, [], 1.0)
+    assert (found["passed"], found["max_seconds"], found["problems"]) == (False, 0.0, ["Nothing was taken over."])

@@ -178,3 +178,19 @@ def test_an_interface_of_another_name_cannot_rotate() -> None:
     with pytest.raises(BadInput) as refused:
         Epochs(state(), hosts()).interfaces("me", PLAN | {"links": [link]}, 51820)
     assert str(refused.value) == "The interface wg7 cannot rotate its key; the overlay's names begin with bocage0."
+
+
+@pytest.mark.parametrize(
+    ("rotation", "name"),
+    [
+        (None, "bocage0"),
+        (state(), "bocage0"),
+        (state(moved=True), "bocage1"),
+        (state("paused", moved=True), "bocage1"),
+        (state("aborting", moved=True), "bocage0"),
+        (state("settled"), "bocage1"),
+    ],
+    ids=["never rotated", "not moved", "moved", "paused", "given up", "settled"],
+)
+def test_the_main_interface_is_the_one_that_a_host_sends_by(rotation: Rotation | None, name: str) -> None:
+    assert Epochs(rotation, hosts()).main_interface("me") == name
