@@ -10,9 +10,10 @@ from typing import Any
 
 from bocage_core._common.commands import Run
 from bocage_core._common.links import main_interface
+from bocage_core._gateway.sessions import paths_of
 from bocage_core._state.sections import MAX_EXITS, MAX_SESSIONS
 
-from .gateway_probe import FRR_DIRECTORY, Daemon, sessions_of
+from .gateway_probe import FRR_DIRECTORY, Daemon
 from .overlay_peers import overlay_peers
 
 
@@ -26,7 +27,7 @@ def collect_routing(run: Run, directory: Path = FRR_DIRECTORY) -> dict[str, Any]
     daemon = Daemon(directory / "bfdd.vty")
     try:
         (answer,) = daemon.ask(["show bfd peers brief json"])
-        sessions = sessions_of(answer)
+        sessions = paths_of(answer)
     except (OSError, ValueError):
         section["drift"].append("FRR does not say which paths live; see the unit frr.service.")
         return section

@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import json
 import os
 import socket
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from bocage_core._common.icmp import answer, echo_socket, request, version_of
+from bocage_core._gateway.sessions import paths_of
 
 FRR_DIRECTORY = Path("/run/frr")
 # as an answer of a daemon of FRR ends: three zero bytes, then its status (vtysh of FRR 8)
@@ -110,21 +109,10 @@ class Daemon:
         return answer[:-4].decode(errors="replace")
 
 
-def sessions_of(answer_text: str) -> dict[str, bool]:
-    """By address of the other end, whether the path lives, of what ``show bfd peers brief json`` answers.
-
-    Raises ValueError where that is no JSON; what is no list of sessions has none.
-    """
-    sessions: Any = json.loads(answer_text or "[]")
-    if not isinstance(sessions, list):
-        return {}
-    return {str(one["peer"]): one.get("status") == "up" for one in sessions if isinstance(one, dict) and "peer" in one}
-
-
 def paths_up(answer_text: str, apart: frozenset[str]) -> int:
     """How many paths live, without those to the addresses given."""
     try:
-        sessions = sessions_of(answer_text)
+        sessions = paths_of(answer_text)
     except ValueError:
         return 0
     return sum(up for address, up in sessions.items() if address not in apart)

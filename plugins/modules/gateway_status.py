@@ -29,7 +29,7 @@ options:
     type: float
     default: 0
   sessions:
-    description: Whether to ask with whom it exchanges routes.
+    description: Whether to ask with whom it exchanges routes, and which of the paths to them live.
     type: bool
     default: false
 """
@@ -71,6 +71,11 @@ sessions:
   type: list
   elements: str
   returned: with O(sessions=true)
+paths:
+  description: Addresses of neighbours to which BFD sees a living path. A session stands before its path is watched.
+  type: list
+  elements: str
+  returned: with O(sessions=true)
 flows:
   description: Flows of which packets were forwarded, at most.
   type: int
@@ -83,7 +88,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.drain import read_status
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.flows import watch
-from ansible_collections.bocage.fleet.plugins.module_utils._gateway.sessions import established
+from ansible_collections.bocage.fleet.plugins.module_utils._gateway.sessions import established, living
 
 
 def main() -> None:
@@ -107,7 +112,11 @@ def main() -> None:
             passing = watch(module.run_command, module.params["watch_seconds"])
             result.update(packets=passing.packets, flows=passing.flows)
         if module.params["sessions"]:
-            result["sessions"] = established(lambda command: module.run_command(command, handle_exceptions=False))
+
+            def run(command: list[str]) -> tuple[int, str, str]:
+                return module.run_command(command, handle_exceptions=False)
+
+            result.update(sessions=established(run), paths=living(run))
     except BocageError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)

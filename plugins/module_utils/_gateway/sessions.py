@@ -1,12 +1,13 @@
 # Copyright (c) 2026 The Bocage maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""With whom a gateway exchanges routes at the moment."""
+"""With whom a gateway exchanges routes at the moment, and which of the paths to them live."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from .._common.commands import Run
 
@@ -23,3 +24,24 @@ def established(run: Run) -> list[str]:
         peers = family.get("peers") if isinstance(family, Mapping) else None
         found |= {str(name) for name, peer in (peers or {}).items() if peer.get("state") == "Established"}
     return sorted(found)
+
+
+def living(run: Run) -> list[str]:
+    """Addresses of the neighbours whose paths live, as BFD sees them; none where nothing watches them."""
+    try:
+        status, output, _error = run(["vtysh", "-c", "show bfd peers brief json"])
+        paths = paths_of(output) if status == 0 else {}
+    except (OSError, ValueError):
+        return []
+    return sorted(address for address, lives in paths.items() if lives)
+
+
+def paths_of(answer: str) -> dict[str, bool]:
+    """By address of the other end, whether the path lives, of what ``show bfd peers brief json`` answers.
+
+    Raises ValueError where that is no JSON; what is no list of sessions has none.
+    """
+    sessions: Any = json.loads(answer or "[]")
+    if not isinstance(sessions, list):
+        return {}
+    return {str(one["peer"]): one.get("status") == "up" for one in sessions if isinstance(one, dict) and "peer" in one}

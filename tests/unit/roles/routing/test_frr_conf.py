@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
 from bocage_core._gateway.routing import plan_routing
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 ROOT = Path(__file__).resolve().parents[4]
-sys.path.insert(0, str(ROOT / "tests/unit/plugins/module_utils"))
+sys.path[:0] = [str(ROOT / "tests/unit/plugins/module_utils"), str(ROOT / "tests/unit")]
 
 from several_gateways import estate  # noqa: E402
+from spoken import refusal  # noqa: E402
 
 ROLE = ROOT / "roles/routing"
 # a gateway, one of the other site, plain hosts, and one without IPv4
@@ -225,20 +224,14 @@ def test_bgp_listens_on_the_overlay_alone() -> None:
     assert all("-A 127.0.0.1" in line for line in text.splitlines() if "_options=" in line)
 
 
-def task(name: str) -> dict[str, Any]:
-    tasks = DataLoader().load_from_file(str(ROLE / "tasks/main.yml"))
-    (found,) = [one for one in tasks if one["name"] == name]
-    return found["ansible.builtin.assert"]  # type: ignore[no-any-return]
-
-
 def refused(version: str, status: int = 0) -> str | None:
     """What the role says to a version of FRR, or None where it takes it."""
-    words = task("Refuse a version that holds dead routes")
-    variables = {"inventory_hostname": "gw1", "__routing_version": {"rc": status, "stdout": version}}
-    templar = Templar(loader=DataLoader(), variables=variables)
-    if templar.evaluate_conditional(trust_as_template(words["that"])):
-        return None
-    return str(templar.template(trust_as_template(words["fail_msg"])))
+    return refusal(
+        "roles/routing/tasks/main.yml",
+        "Refuse a version that holds dead routes",
+        inventory_hostname="gw1",
+        __routing_version={"rc": status, "stdout": version},
+    )
 
 
 @pytest.mark.parametrize(
