@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from ansible_collections.bocage.fleet.plugins.module_utils._common import atomic
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
 from ansible_collections.bocage.fleet.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_picture import draw
-from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_table import table
+from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_services import GatewayView
+from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_table import services, table
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_view import EstateView, view_of
 
@@ -21,11 +23,18 @@ from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_view import Es
 class ActionModule(ControllerAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        _unused, arguments = self.validate_argument_spec({"picture": {"type": "path"}, "title": {"type": "str"}})
+        _unused, arguments = self.validate_argument_spec(
+            {
+                "picture": {"type": "path"},
+                "title": {"type": "str"},
+                "detail": {"type": "str", "choices": ["hosts", "services"], "default": "hosts"},
+            }
+        )
         try:
             view = _view(task_vars or {})
             title = arguments["title"] or f"Estate {view.name}"
-            for line, colour in table(view, title, timestamps.now()):
+            lines = table(view, title, timestamps.now()) if arguments["detail"] == "hosts" else services(view)
+            for line, colour in lines:
                 self._display.display(line, color=colour)
             result.update(changed=False, **_values(view))
             if arguments["picture"] is not None:
@@ -59,11 +68,19 @@ def _values(view: EstateView) -> dict[str, list[dict[str, Any]]]:
                 "drift": list(host.drift),
                 "reported_at": None if host.reported_at is None else timestamps.write(host.reported_at),
                 "newest_handshake": host.newest_handshake,
+                "epoch": host.epochs.used,
+                "live_epochs": list(host.epochs.live),
+                "exits": [{"site": site, "gateway": gateway} for site, gateway in host.exits],
+                "gateway": None if host.gateway is None else _gateway(host.gateway),
             }
             for host in view.hosts
         ],
         "tunnels": [{"one": tunnel.one, "other": tunnel.other, "live": tunnel.live} for tunnel in view.tunnels],
     }
+
+
+def _gateway(gateway: GatewayView) -> dict[str, Any]:
+    return {**asdict(gateway), "segments": [{"name": name, "active": active} for name, active in gateway.segments]}
 
 
 def _write(path: Path, picture: bytes, check_mode: bool) -> bool:

@@ -38,9 +38,10 @@ from .estate_layout import (
     lay_out,
 )
 from .estate_lines import Joint, Mark, Routes, Stroke, card_words, path, route_row
+from .estate_services import NOT_HEARD, exit_words
 from .estate_spine import route_spine
-from .estate_table import counted, state_counts, summary
-from .estate_view import ROLES, EstateView
+from .estate_table import counted, epoch_counts, state_counts, summary
+from .estate_view import ROLES, EstateView, HostView
 from .svg import (
     BOLD_RATIO,
     MONO,
@@ -57,6 +58,8 @@ from .svg import (
 
 _LEGEND_HEIGHT = 76
 _LEGEND_GAP = 28
+# of the line that says how a gateway does
+_SMALL = 9.5
 
 
 def draw(view: EstateView, title: str) -> bytes:
@@ -107,7 +110,9 @@ def _tunnels_by_card(layout: Layout) -> dict[int, Line]:
 
 def _draw_heading(root: Element, view: EstateView, title: str) -> None:
     words(root, MARGIN, 46, fitting(title, 560, 24, BOLD_RATIO), 24, font_weight="700", fill=INK)
-    words(root, MARGIN, 70, f"{view.domain}, overlay {view.ula_prefix}", 13, fill=SOFT_INK)
+    epochs = epoch_counts(view)
+    below = f"{view.domain}, overlay {view.ula_prefix}" + (f", mesh keys of epoch {epochs}" if epochs else "")
+    words(root, MARGIN, 70, fitting(below, 900, 13), 13, fill=SOFT_INK)
     right: float = WIDTH - MARGIN
     live = sum(tunnel.live for tunnel in view.tunnels)
     tunnels = f"{live} of {counted(len(view.tunnels), 'tunnel')} live" if view.tunnels else "no tunnel reported"
@@ -255,13 +260,33 @@ def _draw_tunnel_sign(group: Element, x: float, y: float, colour: str) -> None:
 
 def _write_host(group: Element, card: Card) -> None:
     host = card.hosts[0]
-    hint(group, " ".join([f"{host.name}, {host.role_words}, {host.address}, {host.state}.", *host.drift]))
+    hint(group, " ".join([f"{host.name}, {host.role_words}, {host.address}, {host.state}.", *_more(host), *host.drift]))
     x, y, room = card.x + 10, card.y, card.width - 20
     several = len(host.role_words) * 11 * SANS_RATIO > card.width - 54
     role = f"{host.role} + {len(host.roles) - 1}" if several and len(host.roles) > 1 else host.role_words
     _write_name(group, card, host.name, role)
     size = fitting_size(host.address, room, 11, 9, MONO_RATIO)
-    words(group, x, y + 58, fitting(host.address, room, size, MONO_RATIO), size, fill=INK, font_family=MONO)
+    level = y + 58
+    if host.gateway is not None and host.gateway.health != NOT_HEARD:
+        level = y + 52
+        text = host.gateway.short_words(int(room / (_SMALL * SANS_RATIO)))
+        colour = SOFT_INK if host.gateway.is_sound else PARTLY
+        words(group, x, y + 63, fitting(text, room, _SMALL), _SMALL, fill=colour)
+    words(group, x, level, fitting(host.address, room, size, MONO_RATIO), size, fill=INK, font_family=MONO)
+
+
+def _more(host: HostView) -> list[str]:
+    """What a host says of itself as a gateway, of its exits and of its keys, in sentences."""
+    found = []
+    if host.gateway is not None and host.gateway.health != NOT_HEARD:
+        found.append(f"Gateway {host.gateway.short_words(999)}.")
+        if host.gateway.segments:
+            found.append(f"Segments: {host.gateway.segment_words}.")
+    if host.exits:
+        found.append(f"Enters {exit_words(host.exits)}.")
+    if str(host.epochs):
+        found.append(f"Mesh keys of epoch {host.epochs}.")
+    return found
 
 
 def _write_hosts(group: Element, card: Card, states: list[tuple[str, int]]) -> None:

@@ -15,6 +15,8 @@ from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import
 from ansible_collections.bocage.fleet.plugins.module_utils._common.estate import Estate, Host
 from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_states import STATES
 
+from .estate_services import NO_EPOCHS, EpochsView, ExitNames, GatewayView, epochs_of, gateway_of
+
 # Roles in the order of rank: a host of several is drawn as the first.
 ROLES = ("hub", "gateway", "cache", "hypervisor")
 # A session is not used after this without a new handshake (REJECT_AFTER_TIME, 3 * 60 s; WireGuard, section 6.1).
@@ -44,6 +46,10 @@ class HostView:
     reported_at: datetime | None
     newest_handshake: int
     drift: tuple[str, ...] = ()
+    gateway: GatewayView | None = None
+    epochs: EpochsView = NO_EPOCHS
+    exits: tuple[tuple[str, str], ...] = ()
+    """Sites whose LAN it enters, each with the gateway."""
 
     @property
     def role(self) -> str:
@@ -89,8 +95,9 @@ def view_of(
     """The estate as it is shown; `reported` has by host what the inventory plugin verified."""
     sites = sorted(estate.sites.values(), key=lambda site: (site.tenant is not None, site.tenant or "", site.index))
     order = {site.name: position for position, site in enumerate(sites)}
+    exits = ExitNames(estate)
     hosts = sorted(
-        (_host_view(host, reported.get(host.name) or {}) for host in estate.hosts.values()),
+        (_host_view(host, exits, reported.get(host.name) or {}) for host in estate.hosts.values()),
         key=lambda host: (order[host.site], _rank(host.role), estate.hosts[host.name].index, host.name),
     )
     titles = tenant_titles or {}
@@ -116,8 +123,9 @@ def _rank(role: str) -> int:
     return ROLES.index(role) if role in ROLES else len(ROLES)
 
 
-def _host_view(host: Host, reported: Mapping[str, Any]) -> HostView:
+def _host_view(host: Host, exits: ExitNames, reported: Mapping[str, Any]) -> HostView:
     state = str(reported.get("state") or "missing")
+    heard = (reported.get("sections") or {}) if state in _HEARD else {}
     reason = reported.get("reason")
     handshakes = [int(peer.get("latest_handshake") or 0) for peer in _peers(reported)]
     return HostView(
@@ -131,6 +139,9 @@ def _host_view(host: Host, reported: Mapping[str, Any]) -> HostView:
         reported_at=_moment(reported.get("issued_at")),
         newest_handshake=max(handshakes, default=0),
         drift=tuple(str(sentence) for found in (reported.get("drift") or {}).values() for sentence in found),
+        gateway=gateway_of(host, heard),
+        epochs=epochs_of(heard),
+        exits=exits.of(host, heard),
     )
 
 

@@ -35,7 +35,7 @@ def example(tmp_path: Path) -> Path:
             {"public_key": f"{other} in epoch 1", "latest_handshake": int(issued_at.timestamp()) - 10},
             {"public_key": "key of nobody", "latest_handshake": int(issued_at.timestamp()) - 10},
         ]
-        reported = {
+        reported: dict[str, Any] = {
             "state": "fresh",
             "reason": None,
             "enrolment": {"mesh_key": key, "epochs": {"1": f"{key} in epoch 1"}},
@@ -43,6 +43,9 @@ def example(tmp_path: Path) -> Path:
             "sections": {"mesh": {"peers": peers}},
             "drift": {"mesh": [HOSTILE] if name == "hub1" else []},
         }
+        if name == "lyon-gw1":
+            reported["sections"]["gateway"] = {"forwarding": True, "conntrack_count": 1, "conntrack_max": 4}
+            reported["sections"]["mesh"] |= {"epoch": 1, "live_epochs": [1]}
         # As the inventory plugin's, these values are no templates.
         text = json.dumps({"reported": reported}, indent=1).replace('"</text>', '!unsafe "</text>')
         (inventory / "host_vars" / f"{name}.yml").write_text(text.replace("\t", " "))
@@ -127,8 +130,25 @@ def test_what_it_returns(example: Path) -> None:
     assert len(hosts) == 9
     assert hosts["lyon-gw1"]["roles"] == ["gateway"]
     assert hosts["lyon-gw1"]["state"] == "fresh"
+    gateway = hosts["lyon-gw1"]["gateway"]
+    assert (gateway["health"], gateway["flows_percent"], gateway["segments"]) == ("forwards", 25, [])
+    assert (hosts["lyon-gw1"]["epoch"], hosts["lyon-gw1"]["exits"], hosts["hub1"]["gateway"]) == (1, [], None)
     assert hosts["tele1"]["state"] == "missing"
     assert hosts["tele1"]["reported_at"] is None
+
+
+def test_services_alone(example: Path) -> None:
+    playbook = example.parent / "show.yml"
+    task = {"bocage.fleet.estate_show": {"detail": "services"}, "run_once": True}
+    playbook.write_text(json.dumps([{"hosts": "managed", "gather_facts": False, "tasks": [task]}]))
+    run = subprocess.run(
+        [ANSIBLE_PLAYBOOK, "-i", example, playbook], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    rows = [line.split() for line in run.stdout.splitlines()]
+    assert ["lyon-gw1", "lyon", "forwards", "25", "%"] in rows
+    assert "\n  mesh keys of epoch 1: 1 host\n" in run.stdout
+    assert "tele1" not in run.stdout.split("PLAY RECAP")[0]
 
 
 def test_a_picture_that_cannot_be_written(example: Path, tmp_path: Path) -> None:

@@ -77,6 +77,31 @@ class ReportedEstate:
             old = [{**peer, "latest_handshake": peer["latest_handshake"] - 5000} for peer in section["peers"]]
             section["peers"] = new if settled else [*old, *new]
 
+    def serve(self) -> None:
+        """The hosts of the site report two gateways, one of them drained, and by which of them others come in."""
+        address = {name: host.address6 for name, host in self.estate.hosts.items()}
+        for name in self.hosts:
+            self.reported[name]["sections"]["mesh"] |= {"epoch": 1, "live_epochs": [1]}
+        for name, drained in (("gw1", False), ("gw2", True)):
+            self.reported[name]["sections"] |= {
+                "gateway": {
+                    "forwarding": True,
+                    "health": {"healthy": not drained, "drained": drained, "lan": True, "wan": True, "since": 1},
+                    "conntrack_count": 7900,
+                    "conntrack_max": 65536,
+                },
+                "routing": {"session_count": 3, "sessions_up": 3 - drained, "sessions": [], "exits": [], "drift": []},
+                "segments": {
+                    "segments": [{"name": "floor", "active": not drained, "fitness": "fit"}],
+                    "drift": [],
+                },
+            }
+        for name in ("tele1", "hub1"):
+            exits = [{"prefix": prefix, "gateway": address["gw1"]} for prefix in ("198.18.1.0/24", "2001:db8:2::/64")]
+            self.reported[name]["sections"]["routing"] = {
+                "session_count": 0, "sessions_up": 0, "sessions": [], "exits": exits, "drift": [],
+            }  # fmt: skip
+
     def peer(self, name: str, other: str) -> dict[str, Any]:
         """What `name` reported of `other`."""
         key = self.hosts[other]["public_key"]
