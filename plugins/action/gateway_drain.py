@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.drain import Status, obstacle
@@ -75,7 +76,14 @@ class ActionModule(ActionBase):
         )
         if site is None:
             raise BadInput(f"Host {self._host} is no gateway of a site in estate_sites, so there is nothing to drain.")
-        problem = obstacle(site.demand, site.gateways, self._host, statuses(self._argument("others", [])))
+        problem = obstacle(
+            site.demand,
+            site.gateways,
+            self._host,
+            statuses(self._argument("others", [])),
+            # what is no boolean allows nothing here, and is told by the module
+            boolean(self._argument("allow_fewer", False), strict=False),
+        )
         if problem:
             raise BadInput(problem)
 

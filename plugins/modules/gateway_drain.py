@@ -14,8 +14,8 @@ description:
     routing and give up its floating addresses, and waits, saying how far it is, until nothing passes through it any
     more. The file stays over a reboot.
   - With O(state=serving) removes the file and waits until the gateway is healthy.
-  - Before it drains, it refuses in one sentence what would leave the site without a gateway, or with gateways that
-    cannot carry its C(connections) (M(bocage.fleet.gateway_sizing)).
+  - Before it drains, it refuses in one sentence what would leave the site without a gateway, with more than one away, or
+    with gateways that cannot carry its C(connections) (M(bocage.fleet.gateway_sizing)).
   - A drain that the health daemon does not take up within O(acknowledge_seconds) is taken back, and the task fails.
 author:
   - The Bocage maintainers (@bocage-fleet)
@@ -47,6 +47,12 @@ options:
     type: list
     elements: dict
     default: []
+  allow_fewer:
+    description:
+      - Whether it may be drained while another gateway of the site is away, too. One must still serve, and those that do
+        must carry the site.
+    type: bool
+    default: false
   threshold_flows:
     description: The gateway is quiet when at most so many flows pass through it.
     type: int
@@ -116,6 +122,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["drained", "serving"], "default": "drained"},
             "reason": {"type": "str", "default": "Drained by an operator."},
             "others": {"type": "list", "elements": "dict", "default": []},
+            "allow_fewer": {"type": "bool", "default": False},
             "threshold_flows": {"type": "int", "default": 0},
             "quiet_seconds": {"type": "int", "default": 3},
             "deadline_seconds": {"type": "int", "default": 120},

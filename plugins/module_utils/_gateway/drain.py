@@ -85,20 +85,32 @@ def set_drained(drained: bool, reason: str, check: bool, path: Path = DRAIN_FILE
     return {"changed": changed, "diff": shown}
 
 
-def obstacle(demand: Demand, gateways: Sequence[Gateway], name: str, others: Mapping[str, Status | None]) -> str | None:
+def obstacle(
+    demand: Demand,
+    gateways: Sequence[Gateway],
+    name: str,
+    others: Mapping[str, Status | None],
+    allow_fewer: bool = False,
+) -> str | None:
     """Why a gateway may not be drained, in one sentence; None where it may.
 
-    `others` is what the other gateways of its site say; None of one that does not answer.
+    `others` is what the other gateways of its site say; None of one that does not answer. One may be away at a time;
+    `allow_fewer` is the operator's word that more may, as long as one serves and those that do carry the site.
     """
     rest = [one.name for one in gateways if one.name != name]
     if not rest:
         return f"Gateway {name} cannot be drained: site {demand.site} has no other gateway; add one first."
     away = [one for one in rest if not _serves(others.get(one))]
+    excuses = listed(f"{one} {_excuse(others.get(one))}" for one in away)
     if len(away) == len(rest):
-        excuses = listed(f"{one} {_excuse(others.get(one))}" for one in away)
         return (
             f"Gateway {name} cannot be drained: it is the last of site {demand.site} that serves, as {excuses}; "
             f"bring {'that one' if len(away) == 1 else 'one of those'} back first."
+        )
+    if away and not allow_fewer:
+        return (
+            f"Gateway {name} cannot be drained: {excuses}, and one gateway of site {demand.site} may be away at a time; "
+            f"bring {'that one' if len(away) == 1 else 'those'} back first, or allow fewer with -e drain_allow_fewer=true."
         )
     problem = without(demand, gateways, {name, *away})
     return None if problem is None else f"Gateway {name} cannot be drained: {problem[0].lower()}{problem[1:]}"

@@ -38,7 +38,14 @@ class Clock:
 def drain(make_action: Any, make_remote: Any) -> Any:
     """``drain(answers, **arguments)`` runs the action on gw1 and gives result, questions and what was said."""
 
-    def run(*answers: Any, connections: int = 0, check: bool = False, resources: Any = None, **arguments: Any) -> Any:
+    def run(
+        *answers: Any,
+        connections: int = 0,
+        check: bool = False,
+        resources: Any = None,
+        sites: tuple[str, ...] = ("lyon", "lyon", "oslo"),
+        **arguments: Any,
+    ) -> Any:
         clock = Clock()
         remote = make_remote(*answers)
         execute = remote.execute
@@ -50,8 +57,10 @@ def drain(make_action: Any, make_remote: Any) -> Any:
         remote.execute = timed
         action = make_action(ActionModule, remote, check=check, **arguments)
         action.clock, action.sleep = clock, clock.sleep
-        hostvars = {name: {"host_site": "lyon", "gateway_resources": resources} for name in ("gw1", "gw2", "gw3")}
-        hostvars["gw3"]["host_site"] = "oslo"
+        hostvars: dict[str, dict[str, Any]] = {
+            f"gw{number}": {"host_site": site, "gateway_resources": resources}
+            for number, site in enumerate(sites, start=1)
+        }
         for values in hostvars.values():
             values["estate_sites"] = {"lyon": {"index": 1, "connections": connections}, "oslo": {"index": 2}}
         task_vars = {"inventory_hostname": "gw1", "hostvars": hostvars, "groups": {"gateways": list(hostvars)}}
@@ -150,6 +159,72 @@ def test_the_last_one_is_never_drained(drain: Any, others: Any, sentence: str, c
     result, asked, _said = drain(status(), others=others, check=check)
     assert (result["failed"], result["msg"]) == (True, sentence)
     assert [one["module"] for one in asked] == [STATUS], "nothing was changed"
+
+
+THREE = ("lyon", "lyon", "lyon")
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize(
+    ("third", "excuse"),
+    [
+        (other("gw3", drained=True), "is drained"),
+        (other("gw3", health={**HEALTHY, "healthy": False, "targets": {}}), "is not healthy"),
+        ({"item": "gw3", "unreachable": True}, "does not answer"),
+    ],
+)
+def test_of_three_one_may_be_away_at_a_time(drain: Any, third: dict[str, Any], excuse: str, check: bool) -> None:
+    result, asked, _said = drain(status(), others=[other(), third], sites=THREE, check=check)
+    assert (result["failed"], result["msg"]) == (
+        True,
+        f"Gateway gw1 cannot be drained: gw3 {excuse}, and one gateway of site lyon may be away at a time; bring that one "
+        "back first, or allow fewer with -e drain_allow_fewer=true.",
+    )
+    assert [one["module"] for one in asked] == [STATUS], "nothing was changed"
+
+
+def test_of_three_that_serve_one_may_go(drain: Any) -> None:
+    result, _asked, _said = drain(status(), {"changed": True}, others=[other(), other("gw3")], sites=THREE, check=True)
+    assert result["changed"] and not result.get("failed")
+
+
+@pytest.mark.parametrize("word", [True, "true", "yes"])
+def test_fewer_may_serve_where_the_operator_says_so(drain: Any, word: Any) -> None:
+    away = [other(), other("gw3", drained=True)]
+    result, _asked, _said = drain(status(), {"changed": True}, others=away, sites=THREE, allow_fewer=word, check=True)
+    assert result["changed"] and not result.get("failed")
+
+
+def test_no_word_of_the_operator_lets_the_last_one_go_or_the_rest_carry_too_much(drain: Any) -> None:
+    away = [other(drained=True), other("gw3", drained=True)]
+    result, _asked, _said = drain(status(), others=away, sites=THREE, allow_fewer=True)
+    assert result["msg"] == (
+        "Gateway gw1 cannot be drained: it is the last of site lyon that serves, as gw2 is drained and gw3 is drained; "
+        "bring one of those back first."
+    )
+    result, _asked, _said = drain(
+        status(), others=[other(), away[1]], sites=THREE, allow_fewer=True, connections=301, resources={"cpu_count": 3}
+    )
+    assert result["msg"] == (
+        "Gateway gw1 cannot be drained: site lyon cannot do without gw1 and gw3: gw2 would carry all 301 connections, for "
+        "which it needs 4 vCPU and has 3."
+    )
+
+
+@pytest.mark.parametrize("word", [False, "false", "perhaps", None])
+def test_other_words_allow_nothing(drain: Any, word: Any) -> None:
+    away = [other(), other("gw3", drained=True)]
+    result, _asked, _said = drain(status(), others=away, sites=THREE, allow_fewer=word)
+    assert "may be away at a time" in result["msg"]
+
+
+def test_of_four_two_that_are_away_are_both_named(drain: Any) -> None:
+    away = [other("gw2", drained=True), other("gw3", health=None), other("gw4")]
+    result, _asked, _said = drain(status(), others=away, sites=("lyon",) * 4)
+    assert result["msg"] == (
+        "Gateway gw1 cannot be drained: gw2 is drained and gw3 does not say how it is, and one gateway of site lyon may be "
+        "away at a time; bring those back first, or allow fewer with -e drain_allow_fewer=true."
+    )
 
 
 def test_the_rest_must_carry_the_site(drain: Any) -> None:
