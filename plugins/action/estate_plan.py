@@ -21,6 +21,7 @@ from ansible_collections.bocage.fleet.plugins.module_utils._mesh.mtu import Size
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.names import plan_names
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.peers import MeshPlanner
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.proofs import plan_outsider_probes, plan_probes
+from ansible_collections.bocage.fleet.plugins.module_utils._mesh.relays import plan_relayed
 from ansible_collections.bocage.fleet.plugins.module_utils._mesh.segments import SegmentPlanner
 from ansible_collections.bocage.fleet.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_vars import estate_of, placeholder_key
@@ -43,6 +44,7 @@ class ActionModule(ControllerAction):
                 "pages": {"type": "list", "elements": "dict", "default": []},
                 "outsiders": {"type": "list", "elements": "str", "default": []},
                 "assume_enrolled": {"type": "bool", "default": False},
+                "relayed_pairs": {"type": "int", "default": 0},
             }
         )
         result["changed"] = False
@@ -78,6 +80,8 @@ class ActionModule(ControllerAction):
             }
             for name in arguments["outsiders"]:
                 plans[name] = {"probes": [probe.to_dict() for probe in plan_outsider_probes(estate, name)]}
+            if arguments["relayed_pairs"] > 0:
+                result["relayed"] = plan_relayed(estate, mesh_of, arguments["relayed_pairs"])
         except BocageError as error:
             result.update(failed=True, msg=str(error))
             return result

@@ -56,6 +56,11 @@ options:
       before it exists. Never apply such a plan.
     type: bool
     default: false
+  relayed_pairs:
+    description: How many pairs of hosts are listed, from the first by name, that have no tunnel between them and reach each
+      other through hubs, which decrypt what they pass on. With V(0) nobody looks for them.
+    type: int
+    default: 0
 """
 
 EXAMPLES = r"""
@@ -86,6 +91,12 @@ rotation_phase:
   description: Phase of the last rotation of mesh keys when the plan was made, or V(none) where there was none.
   type: str
   returned: success
+relayed:
+  description: Pairs of hosts that reach each other through hubs. C(count) is of all, C(pairs) has the first of them with
+    C(one), C(other) and C(hubs) in the order of the way.
+  type: dict
+  returned: when O(relayed_pairs) is more than 0
+  sample: {"count": 1, "pairs": [{"one": "desk1", "other": "tele1", "hubs": ["hub1"]}]}
 not_enrolled:
   description: Managed hosts of the inventory without a verified enrolment, which nobody peers with.
   type: list

@@ -72,6 +72,15 @@ def test_ports_that_listen_are_planned_where_they_are_asked_for(make_action: Any
     assert result["hosts"] == {"tele1": {"listening": [51820, 51821]}}
 
 
+def test_pairs_that_hubs_relay_for_are_listed_where_they_are_asked_for(
+    make_action: Any, task_vars: dict[str, Any]
+) -> None:
+    assert "relayed" not in make_action(ActionModule, hosts=[], parts=["mesh"]).run(task_vars=task_vars)
+    task_vars["hostvars"]["new1"]["reported"] = {"enrolment": {"mesh_key": "key of new1"}}
+    result = make_action(ActionModule, hosts=[], parts=["mesh"], relayed_pairs=5).run(task_vars=task_vars)
+    assert result["relayed"] == {"count": 1, "pairs": [{"one": "new1", "other": "tele1", "hubs": ["hub1"]}]}
+
+
 def test_the_interval_of_keepalive_is_handed_on(make_action: Any, task_vars: dict[str, Any]) -> None:
     result = make_action(ActionModule, hosts=["tele1"], keepalive_seconds=7).run(task_vars=task_vars)
     assert {peer["keepalive_seconds"] for peer in result["hosts"]["tele1"]["mesh"]["peers"]} == {7}
