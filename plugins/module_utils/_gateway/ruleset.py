@@ -253,10 +253,13 @@ def _forward(policy: Policy) -> list[str]:
     mesh = policy.mesh_interface
     rules = [
         "type filter hook forward priority filter; policy drop;",
-        "ct state invalid drop",
         # the LAN's packets are larger than the tunnel carries
         f'oifname "{mesh}" tcp flags syn tcp option maxseg size set rt mtu',
         f'iifname "{mesh}" tcp flags syn tcp option maxseg size set rt mtu',
+        # answers of the LAN to hosts that another gateway has no way to any more, or will soon have none: it let them
+        # in, and what is known here of their connections may have gone stale
+        *(f'{match} oifname "{mesh}" accept comment "for another gateway"' for _family, match in _answers(policy)),
+        "ct state invalid drop",
         "ct state established,related accept",
         "jump site_forward",
     ]
@@ -278,17 +281,20 @@ def _forward(policy: Policy) -> list[str]:
             f'iifname "{mesh}" oifname "{policy.lan_interface}" {match} accept comment "into the LAN"'
             for match in _exit_matches(policy)
         ]
-    if policy.sibling_interfaces:
-        names = _set(f'"{name}"' for name in policy.sibling_interfaces)
-        # answers of the LAN to hosts that the other gateway has no way to any more; it let them in
-        rules += [
-            f'iifname {names} oifname "{mesh}" {family} saddr {_set(sources)} {family} daddr {_set(hosts)} '
-            'accept comment "for another gateway"'
-            for family, sources in _families(policy.exit_destinations)
-            for other, hosts in _families(policy.exit_sources)
-            if family == other
-        ]
     return rules
+
+
+def _answers(policy: Policy) -> list[tuple[str, str]]:
+    """What comes from another gateway for hosts, by family."""
+    if not policy.sibling_interfaces:
+        return []
+    names = _set(f'"{name}"' for name in policy.sibling_interfaces)
+    hosts = dict(_families(policy.exit_sources))
+    return [
+        (family, f"iifname {names} {family} saddr {_set(sources)} {family} daddr {_set(hosts[family])}")
+        for family, sources in _families(policy.exit_destinations)
+        if family in hosts
+    ]
 
 
 def _untracked(policy: Policy) -> list[str]:
@@ -348,8 +354,10 @@ def render(policy: Policy, additions: Sequence[Addition] = ()) -> str:
     """The file for ``nft -f``: replaces our table, with the site's additions in it, in one transaction."""
     chains = {"input": _input(policy), "overlay": _overlay(policy), "forward": _forward(policy)}
     if policy.untracked_ports or policy.sibling_addresses:
-        for name, hook in (("untracked_in", "prerouting"), ("untracked_out", "output")):
-            chains[name] = [f"type filter hook {hook} priority raw; policy accept;", *_untracked(policy)]
+        # translated back by the other gateway already, such an answer is no part of a connection that is known here
+        back = [f"{match} notrack" for family, match in _answers(policy) if policy.translation.get(family) != "none"]
+        for name, hook, more in (("untracked_in", "prerouting", back), ("untracked_out", "output", [])):
+            chains[name] = [f"type filter hook {hook} priority raw; policy accept;", *_untracked(policy), *more]
     if policy.lan_interface and any(shown != "none" for shown in policy.translation.values()):
         chains["postrouting"] = _translation(policy)
     if policy.lan_translation:

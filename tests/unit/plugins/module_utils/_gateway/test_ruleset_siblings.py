@@ -108,27 +108,39 @@ def test_attack_vrrp_of_a_machine_that_is_no_gateway() -> None:
 
 def test_what_is_watched_often_makes_no_connection() -> None:
     for name, hook in (("untracked_in", "prerouting"), ("untracked_out", "output")):
-        assert chain(name) == [
+        assert chain(name, sibling_interfaces=[]) == [
             f"type filter hook {hook} priority raw; policy accept;",
             "udp dport { 4784 } notrack",
             "meta l4proto 112 notrack",
         ]
         # a host with BFD and no siblings, and a gateway with siblings and no BFD
-        assert "udp dport { 4784 } notrack" in chain(name, sibling_addresses=[])
-        assert chain(name, untracked_ports=[])[1:] == ["meta l4proto 112 notrack"]
-        assert chain(name, untracked_ports=[], sibling_addresses=[]) == []
+        assert "udp dport { 4784 } notrack" in chain(name, sibling_interfaces=[], sibling_addresses=[])
+        assert chain(name, sibling_interfaces=[], untracked_ports=[])[1:] == ["meta l4proto 112 notrack"]
+        assert chain(name, sibling_interfaces=[], untracked_ports=[], sibling_addresses=[]) == []
 
 
 def test_answers_go_on_by_a_gateway_that_has_the_way() -> None:
     found = [rule for rule in chain("forward") if "another gateway" in rule]
     interfaces = '{ "bocage0-1-2", "bocage1-1-2" }'
     assert found == [
-        f'iifname {interfaces} oifname "bocage*" ip saddr {{ 198.18.1.0/24 }} ip daddr {{ 198.19.1.0/24 }} '
+        f'iifname {interfaces} ip saddr {{ 198.18.1.0/24 }} ip daddr {{ 198.19.1.0/24 }} oifname "bocage*" '
         'accept comment "for another gateway"',
-        f'iifname {interfaces} oifname "bocage*" ip6 saddr {{ 2001:db8:2::/64 }} ip6 daddr {{ fd7b:4c1e:90a2:1::/64 }} '
+        f'iifname {interfaces} ip6 saddr {{ 2001:db8:2::/64 }} ip6 daddr {{ fd7b:4c1e:90a2:1::/64 }} oifname "bocage*" '
         'accept comment "for another gateway"',
     ]
     assert not [rule for rule in chain("forward", sibling_interfaces=[]) if "another gateway" in rule]
+
+
+def test_answers_that_another_gateway_translated_back_are_no_connection_of_this_one() -> None:
+    """Translated back, an answer would clash with the connection that this gateway shares with the other one."""
+    answers = 'iifname { "bocage0-1-2", "bocage1-1-2" } ip saddr { 198.18.1.0/24 } ip daddr { 198.19.1.0/24 } notrack'
+    shown = {"translation": "floating", "translation_ipv6": "none"}
+    assert [rule for rule in chain("untracked_in", **shown) if "iifname" in rule] == [answers]
+    assert not [rule for rule in chain("untracked_out", **shown) if "iifname" in rule]
+    assert not [rule for rule in chain("untracked_in", **{**shown, "translation": "none"}) if "iifname" in rule]
+    forward = chain("forward", **shown)
+    last = max(place for place, rule in enumerate(forward) if "another gateway" in rule)
+    assert last < forward.index("ct state invalid drop")
 
 
 def test_nothing_else_of_the_lan_goes_into_the_overlay() -> None:
