@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The section `mesh`: the live interface, its peers, and how both differ from what was configured.
 
-The state is read by the same code that applies it. `wg show INTERFACE dump` is never used: it prints the private key.
+The state is read by the same code that applies it, which keeps secrets out of this process.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _read(run: Run, name: str, section: dict[str, Any]) -> InterfaceState | None
     if found is None:
         return None
     public_key = show(run, name, "public-key").strip()
-    current = device.read(run, name, public_key)
+    current = device.read(run, name, public_key, found)
     if current is None:
         return None
     handshakes = dict(line.split() for line in show(run, name, "latest-handshakes").splitlines())

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from .._common.atomic import write_file
 from .._common.commands import Run, must
 from .._common.errors import BadInput, BocageError
 from .._common.links import MAIN
-from .._common.systemd import read_units
+from .._common.systemd import UnitState, read_units
 from .device import backend_of, kernel_has_wireguard, link, read
 from .interface import (
     InterfaceState,
@@ -31,7 +33,7 @@ from .interface import (
     render_configuration,
     render_keys,
 )
-from .way_back import look, saved, script, way_back
+from .way_back import Present, look, saved, script, way_back
 
 _LIVE = "live interface"
 # A crash of wireguard-go restarts what requires it; what is bound to it would only stop.
@@ -73,7 +75,7 @@ def _normal(parameters: Mapping[str, Any]) -> dict[str, Any]:
             for route in parameters["routes"]
         ]
         normal["peers"] = [
-            {**peer, "allowed_ips": [str(ipaddress.ip_network(prefix)) for prefix in peer["allowed_ips"]]}
+            {**peer, "allowed_ips": [_canonical(prefix) for prefix in peer["allowed_ips"]]}
             for peer in parameters["peers"]
             # the other end's key has not come yet: a session without it would be one that nobody asked for
             if not peer.get("preshared_key_file") or Path(peer["preshared_key_file"]).exists()
@@ -81,6 +83,21 @@ def _normal(parameters: Mapping[str, Any]) -> dict[str, Any]:
     except ValueError as error:
         raise BadInput(f"Interface {parameters['name']}: {error}; give prefixes in their usual form.") from error
     return normal
+
+
+def _canonical(prefix: str) -> str:
+    """A prefix as wg(8) writes it; raises ValueError. A thousand peers have an address each, so the usual case is quick."""
+    address, _slash, length = prefix.partition("/")
+    family = {"32": socket.AF_INET, "128": socket.AF_INET6}.get(length)
+    if family is not None and (":" in address) == (family == socket.AF_INET6):
+        try:
+            text = socket.inet_ntop(family, socket.inet_pton(family, address))
+        except OSError as error:
+            raise ValueError(f"'{prefix}' does not appear to be an IPv4 or IPv6 network") from error
+        # the two libraries differ in how they write an IPv4 address inside of an IPv6 one
+        if family == socket.AF_INET or "." not in text:
+            return f"{text}/{length}"
+    return str(ipaddress.ip_network(prefix))
 
 
 def _check_name(name: str) -> None:
@@ -153,21 +170,39 @@ def ensure_interfaces(parameters: Mapping[str, Any], run: Run, check_mode: bool)
     """
     directory = Path(parameters["configuration_directory"])
     shared = {name: parameters[name] for name in ("configuration_directory", "backend")}
-    wanted = {one["name"]: {**one, **shared} for one in parameters["interfaces"]}
+    wanted = {one["name"]: _normal({**one, **shared}) for one in parameters["interfaces"]}
     if len(wanted) < len(parameters["interfaces"]):
         raise BadInput("An interface is listed twice; each name belongs to one interface.")
-    states = {name: desired_state(_normal(one)) for name, one in wanted.items()}
+    states = {name: desired_state(one) for name, one in wanted.items()}
     back, seconds = way_back(directory), int(parameters.get("confirm_seconds") or 0)
     if not check_mode:
         back.take_back(run)
+    known = _known(directory)
+    changes = {
+        name: _foresee(wanted[name], states[name], run, check_mode)
+        for name in sorted(wanted, key=lambda name: name in known)
+    }
+    leaving = {
+        name: ensure_absent({"name": name, **shared}, run, check_mode=True) for name in sorted(known - wanted.keys())
+    }
+    result = _result(changes, leaving)
+    if check_mode or not result["changed"]:
+        return {**result, "token": ""}
     token = ""
-    if seconds and not check_mode:
-        foreseen = _ensure_all(wanted, shared, run, check_mode=True)
-        if not foreseen["changed"]:
-            return {**foreseen, "token": ""}
-        present = [look(run, name, _paths(directory, name)) for name in sorted({*wanted, *_known(directory)})]
+    if seconds:
+        present = [_present(run, directory, name, changes.get(name)) for name in sorted({*wanted, *known})]
         token = back.prepare(run, script(present, wanted, states), saved(present), seconds)
-    return {**_ensure_all(wanted, shared, run, check_mode), "token": token}
+    moved = False
+    for name, foreseen in changes.items():
+        # a route that another interface took or gave back is not where it was
+        change = _foresee(wanted[name], states[name], run, check_mode=False) if moved else foreseen
+        changes[name] = change
+        if change.result["changed"]:
+            _carry_out(change, run)
+            moved = moved or any(command[:2] != ["wg", "set"] for command in change.commands)
+    for name in leaving:
+        leaving[name] = ensure_absent({"name": name, **shared}, run, check_mode=False)
+    return {**_result(changes, leaving), "token": token}
 
 
 def confirm_interfaces(parameters: Mapping[str, Any], run: Run) -> None:
@@ -184,18 +219,18 @@ def _paths(directory: Path, name: str) -> list[Path]:
     return [*(directory / f"{name}{suffix}" for suffix in (".conf", ".ip", ".keys")), _drop_in(name)]
 
 
-def _ensure_all(
-    wanted: Mapping[str, Mapping[str, Any]], shared: Mapping[str, Any], run: Run, check_mode: bool
-) -> dict[str, Any]:
-    known = _known(Path(shared["configuration_directory"]))
-    result: dict[str, Any] = {"changed": False, "actions": [], "diff": [], "interfaces": {}, "removed": []}
-    for name in sorted(wanted, key=lambda name: name in known):
-        done = ensure_present(wanted[name], run, check_mode)
-        result["interfaces"][name] = done["backend"]
-        _add(result, name, done)
-    for name in sorted(known - wanted.keys()):
-        done = ensure_absent({"name": name, **shared}, run, check_mode)
-        result["removed"].append(name)
+def _present(run: Run, directory: Path, name: str, change: Change | None) -> Present:
+    if change is None:
+        return look(run, name, _paths(directory, name))
+    return look(run, name, _paths(directory, name), change.unit, change.live)
+
+
+def _result(changes: Mapping[str, Change], leaving: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {"changed": False, "actions": [], "diff": [], "interfaces": {}, "removed": [*leaving]}
+    for name, change in changes.items():
+        result["interfaces"][name] = change.result["backend"]
+        _add(result, name, change.result)
+    for name, done in leaving.items():
         _add(result, name, done)
     return result
 
@@ -213,10 +248,31 @@ def _add(result: dict[str, Any], name: str, done: Mapping[str, Any]) -> None:
 
 def ensure_present(parameters: Mapping[str, Any], run: Run, check_mode: bool) -> dict[str, Any]:
     """Write what differs, start the unit where the interface is not there, else apply the difference."""
-    parameters = _normal(parameters)
+    normal = _normal(parameters)
+    change = _foresee(normal, desired_state(normal), run, check_mode)
+    if change.result["changed"] and not check_mode:
+        _carry_out(change, run)
+    return change.result
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one interface needs, by what was read of it. ``live`` is None where the unit has to start it."""
+
+    parameters: Mapping[str, Any]
+    live: InterfaceState | None
+    unit: UnitState
+    stop: tuple[str, ...]
+    """Units that go first, where the backend is another one."""
+    reload: bool
+    commands: list[list[str]]
+    files: Mapping[Path, str]
+    result: dict[str, Any]
+
+
+def _foresee(parameters: Mapping[str, Any], desired: InterfaceState, run: Run, check_mode: bool) -> Change:
     name = parameters["name"]
     unit = f"bocage-mesh@{name}.service"
-    desired = desired_state(parameters)
     found = link(run, name)
     backend = _choose_backend(parameters, run, found, check_mode)
     files = _files(parameters, desired, backend)
@@ -226,15 +282,14 @@ def ensure_present(parameters: Mapping[str, Any], run: Run, check_mode: bool) ->
 
     go_unit = f"bocage-wireguard-go@{name}.service"
     states = read_units(run, [unit, go_unit])
-    enabled, active = states[0].enabled, states[0].active
     # also of a run that was interrupted after it wrote them
     stale = any(state.needs_reload for state in states)
     switch = found is not None and backend != backend_of(found)
     live: InterfaceState | None = None
     commands: list[list[str]] = []
     actions: list[str] = []
-    if found is not None and active and not switch:
-        live = read(run, name, _expected_public_key(parameters, run))
+    if found is not None and states[0].active and not switch:
+        live = read(run, name, _expected_public_key(parameters, run), found)
     if live is not None:
         other_secrets = _other_secrets(name, desired, run)
         todo = plan(name, desired, live, endpoints, parameters["private_key_file"], other_secrets)
@@ -243,33 +298,42 @@ def ensure_present(parameters: Mapping[str, Any], run: Run, check_mode: bool) ->
     else:
         actions.append(f"start {unit} ({backend})")
         commands.append(["systemctl", "restart", unit])
-    if not enabled:
+    if not states[0].enabled:
         actions.append(f"enable {unit}")
     if stale:
         actions.append("read the changed files of units")
+    return Change(
+        parameters=parameters,
+        live=live,
+        unit=states[0],
+        stop=(unit, go_unit) if switch else (),
+        reload=stale,
+        commands=commands,
+        files=changed_files,
+        result={
+            "changed": bool(changed_files or actions),
+            "actions": actions,
+            "backend": backend,
+            "diff": _diff(before, changed_files, actions),
+        },
+    )
 
-    result = {
-        "changed": bool(changed_files or actions),
-        "actions": actions,
-        "backend": backend,
-        "diff": _diff(before, changed_files, actions),
-    }
-    if check_mode or not result["changed"]:
-        return result
-    if stale:
+
+def _carry_out(change: Change, run: Run) -> None:
+    name = change.parameters["name"]
+    if change.reload:
         must(run, ["systemctl", "daemon-reload"])
-    if live is None:
-        _expected_public_key(parameters, run)
-        if switch:
-            must(run, ["systemctl", "stop", unit, go_unit])
-        _write_files(name, changed_files, run)
-    for command in commands:
+    if change.live is None:
+        _expected_public_key(change.parameters, run)
+        if change.stop:
+            must(run, ["systemctl", "stop", *change.stop])
+        _write_files(name, change.files, run)
+    for command in change.commands:
         must(run, command)
-    if live is not None:
-        _write_files(name, changed_files, run)
-    if not enabled:
-        must(run, ["systemctl", "enable", "--quiet", unit])
-    return result
+    if change.live is not None:
+        _write_files(name, change.files, run)
+    if not change.unit.enabled:
+        must(run, ["systemctl", "enable", "--quiet", f"bocage-mesh@{name}.service"])
 
 
 def ensure_absent(parameters: Mapping[str, Any], run: Run, check_mode: bool) -> dict[str, Any]:

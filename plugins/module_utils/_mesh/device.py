@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reads a live WireGuard device of this host through ip(8) and wg(8).
 
-``wg show INTERFACE dump`` is never used: it prints the private key.
+WireGuard in user space hands out all of a device whatever is asked, so it is asked once. ``wg show INTERFACE dump``
+prints the secrets too: they end in the pipe, and this process never has them.
 """
 
 from __future__ import annotations
@@ -13,18 +14,22 @@ import json
 from typing import Any
 
 from .._common.commands import Run, must
-from .interface import InterfaceState, current_peers, destination
+from .interface import InterfaceState, current_device, destination
 
 # ip(8) shows it where none was given.
 USUAL_METRIC = {"-4": 0, "-6": 1024}
+# wg(8): the private key is the first field of the interface, the pre-shared key the second one of each peer.
+_WITHOUT_SECRETS = """\
+wg show "$1" dump | awk -F '\\t' -v OFS='\\t' 'NR == 1 {print $2, $3; next} {print $1, $3, $4, $8} END {exit NR == 0}'
+"""
 
 
 def link(run: Run, name: str) -> dict[str, Any] | None:
-    """The link as ``ip -json -details link`` shows it, or None where there is none."""
-    status, output, _unused = run(["ip", "-json", "-details", "link", "show", "dev", name])
+    """The link with its addresses as ``ip -json -details address`` shows it, or None where there is none."""
+    status, output, _unused = run(["ip", "-json", "-details", "address", "show", "dev", name])
     if status != 0:
         return None
-    found: list[dict[str, Any]] = json.loads(output)
+    found: list[dict[str, Any]] = json.loads(output or "[]")
     return found[0] if found else None
 
 
@@ -65,32 +70,29 @@ def _routes(run: Run, name: str) -> dict[str, str | None]:
     return routes
 
 
-def read(run: Run, name: str, expected_public_key: str | None) -> InterfaceState | None:
+def read(
+    run: Run, name: str, expected_public_key: str | None, found: dict[str, Any] | None = None
+) -> InterfaceState | None:
     """The live state of the interface, or None where it does not exist.
 
-    ``public_key`` is None where it differs from ``expected_public_key``.
+    ``public_key`` is None where it differs from ``expected_public_key``. ``found`` is what `link` gave, if it was asked.
     """
-    found = link(run, name)
+    found = found or link(run, name)
     if found is None:
         return None
-    addresses = json.loads(must(run, ["ip", "-json", "address", "show", "dev", name]))
     own = frozenset(
         f"{address['local']}/{address['prefixlen']}"
-        for entry in addresses
-        for address in entry.get("addr_info", [])
+        for address in found.get("addr_info", [])
         if address.get("scope") == "global"
     )
-    shown = {
-        what: must(run, ["wg", "show", name, what])
-        for what in ("public-key", "listen-port", "allowed-ips", "endpoints", "persistent-keepalive")
-    }
-    public_key = shown["public-key"].strip()
+    shown = must(run, ["sh", "-c", _WITHOUT_SECRETS, "sh", name], f"The interface {name} of this host cannot be read")
+    public_key, listen_port, peers = current_device(shown)
     return InterfaceState(
-        listen_port=int(shown["listen-port"].strip() or 0),
+        listen_port=listen_port,
         mtu=int(found["mtu"]),
         addresses=own,
         routes=_routes(run, name),
-        peers=current_peers(shown["allowed-ips"], shown["endpoints"], shown["persistent-keepalive"]),
+        peers=peers,
         public_key=public_key if public_key == expected_public_key else None,
         up="UP" in found.get("flags", ["UP"]),
     )

@@ -8,11 +8,14 @@ Pure: reads nothing and runs nothing. Formats are those of wg(8) and ip(8).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .._common.errors import BadInput
+
+_KEYS_AND_ENDPOINTS = re.compile(r"^[ \t]*(PublicKey|Endpoint)[ \t]*=[ \t]*(\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,36 +172,31 @@ def configured_endpoints(configuration: str) -> dict[str, str]:
     """
     endpoints: dict[str, str] = {}
     key = ""
-    for line in configuration.splitlines():
-        name, separator, value = (part.strip() for part in line.partition("="))
-        if not separator:
-            continue
+    for name, value in _KEYS_AND_ENDPOINTS.findall(configuration):
         if name == "PublicKey":
             key = value
-        elif name == "Endpoint" and key:
+        elif key:
             endpoints[key] = value
     return endpoints
 
 
-def _table(text: str) -> dict[str, list[str]]:
-    """Lines of ``wg show INTERFACE WHAT``: a key, then fields separated by tabs or spaces."""
-    return {fields[0]: fields[1:] for fields in (line.split() for line in text.splitlines()) if fields}
+def current_device(shown: str) -> tuple[str, int, dict[str, PeerState]]:
+    """Public key, port and peers from ``wg show INTERFACE dump`` without its secrets.
 
-
-def current_peers(allowed_ips: str, endpoints: str, keepalives: str) -> dict[str, PeerState]:
-    """Peers from the output of ``wg show`` for ``allowed-ips``, ``endpoints`` and ``persistent-keepalive``."""
-    endpoint_of, keepalive_of = _table(endpoints), _table(keepalives)
+    A line of public key and port, then one of public key, endpoint, prefixes and keepalive for each peer; tabs between.
+    """
+    first, *lines = shown.splitlines() or [""]
+    public_key, _tab, port = first.partition("\t")
     peers = {}
-    for key, prefixes in _table(allowed_ips).items():
-        endpoint = (endpoint_of.get(key) or ["(none)"])[0]
-        keepalive = (keepalive_of.get(key) or ["off"])[0]
+    for line in lines:
+        key, endpoint, prefixes, keepalive = line.split("\t")
         peers[key] = PeerState(
             public_key=key,
             endpoint=None if endpoint == "(none)" else endpoint,
-            allowed_ips=frozenset(prefix for prefix in prefixes if prefix != "(none)"),
+            allowed_ips=frozenset() if prefixes == "(none)" else frozenset(prefixes.split(",")),
             keepalive_seconds=0 if keepalive == "off" else int(keepalive),
         )
-    return peers
+    return public_key, int(port or 0), peers
 
 
 def _peer_arguments(peer: PeerState, with_endpoint: bool) -> list[str]:

@@ -17,8 +17,8 @@ from typing import Any
 
 from .._common.commands import Run
 from .._common.confirm import WayBack
-from .._common.systemd import read_units
-from .device import link, read
+from .._common.systemd import UnitState, read_units
+from .device import read
 from .interface import InterfaceState, plan
 
 
@@ -44,12 +44,16 @@ class Present:
         return any(content is not None for content in self.files.values())
 
 
-def look(run: Run, name: str, paths: Iterable[Path]) -> Present:
-    """What there is of an interface now."""
+def look(
+    run: Run, name: str, paths: Iterable[Path], unit: UnitState | None = None, state: InterfaceState | None = None
+) -> Present:
+    """What there is of an interface now; ``unit`` and ``state`` where they were read a moment ago."""
     files = {path: path.read_bytes() if path.exists() else None for path in paths}
-    (unit,) = read_units(run, [f"bocage-mesh@{name}.service"])
-    # whatever its key is: a way back does not change it
-    state = read(run, name, None) if unit.active and link(run, name) is not None else None
+    if unit is None:
+        (unit,) = read_units(run, [f"bocage-mesh@{name}.service"])
+    if state is None and unit.active:
+        # whatever its key is: a way back does not change it
+        state = read(run, name, None)
     return Present(name, files, None if state is None else _with_secrets(state, files), unit.enabled)
 
 

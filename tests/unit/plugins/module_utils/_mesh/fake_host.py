@@ -71,14 +71,15 @@ class FakeHost:
         if self.fail_at is not None and self.fail_at in " ".join(command):
             return 1, "", "it failed\n"
         match command:
+            case ["sh", "-c", script, "sh", name] if "wg show" in script:
+                assert name == NAME
+                return 0, self._dump_without_secrets(), ""
             case ["sh", "-c", script, "sh", path]:
                 assert "pubkey" in script
                 good = Path(path).read_text().strip() == PRIVATE
                 return (0, f"{PUBLIC}\n", "") if good else (1, "", "wg: Key is not the correct length or format\n")
             case ["systemctl", *words]:
                 return self._systemctl(words)
-            case ["wg", "show", _name, what]:
-                return 0, self._shown(what), ""
             case ["wg", "set", _name, *words]:
                 self._set(words)
                 return GOOD
@@ -127,24 +128,14 @@ class FakeHost:
             }
         self.units["active"].add(UNIT)
 
-    def _shown(self, what: str) -> str:
-        assert self.device is not None and what in (
-            "public-key", "listen-port", "allowed-ips", "endpoints", "persistent-keepalive"
-        ), "nothing that prints the private key"  # fmt: skip
-        match what:
-            case "public-key":
-                return f"{self.device.public_key}\n"
-            case "listen-port":
-                return f"{self.device.port}\n"
-        lines = []
-        for key, peer in self.device.peers.items():
-            value = {
-                "allowed-ips": " ".join(sorted(peer["allowed"])) or "(none)",
-                "endpoints": peer["endpoint"] or "(none)",
-                "persistent-keepalive": str(peer["keepalive"] or "off"),
-            }[what]
-            lines.append(f"{key}\t{value}\n")
-        return "".join(lines)
+    def _dump_without_secrets(self) -> str:
+        assert self.device is not None
+        lines = [f"{self.device.public_key}\t{self.device.port}"]
+        lines += [
+            f"{key}\t{peer['endpoint'] or '(none)'}\t{','.join(sorted(peer['allowed'])) or '(none)'}\t{peer['keepalive'] or 'off'}"
+            for key, peer in self.device.peers.items()
+        ]
+        return "".join(f"{line}\n" for line in lines)
 
     def _set(self, words: list[str]) -> None:
         device, rest = self.device, list(words)
@@ -179,12 +170,17 @@ class FakeHost:
     def _ip(self, words: list[str]) -> Answer:
         device = self.device
         match words:
-            case ["-json", "-details", "link", "show", "dev", name]:
+            case ["-json", "-details", "address", "show", "dev", name]:
                 if name != NAME or device is None:
                     return 1, "", f'Device "{name}" does not exist.\n'
                 flags = ["POINTOPOINT", *(["UP"] if device.up else [])]
                 info = {"info_kind": device.kind}
-                return 0, json.dumps([{"ifname": name, "mtu": device.mtu, "flags": flags, "linkinfo": info}]), ""
+                own = [{"local": "fe80::1", "prefixlen": 64, "scope": "link"}]
+                for address in device.addresses:
+                    local, _slash, length = address.partition("/")
+                    own.append({"local": local, "prefixlen": int(length), "scope": "global"})
+                shown = {"ifname": name, "mtu": device.mtu, "flags": flags, "linkinfo": info, "addr_info": own}
+                return 0, json.dumps([shown]), ""
             case ["link", "add", "dev", name, "type", "wireguard"]:
                 if not self.kernel or name in self.others:
                     return 2, "", "RTNETLINK answers: Operation not supported\n"
@@ -199,12 +195,6 @@ class FakeHost:
                 return GOOD if found else (1, "", "Cannot find device\n")
         assert device is not None
         match words:
-            case ["-json", "address", "show", *_rest]:
-                own = [{"local": "fe80::1", "prefixlen": 64, "scope": "link"}]
-                for address in device.addresses:
-                    local, _slash, length = address.partition("/")
-                    own.append({"local": local, "prefixlen": int(length), "scope": "global"})
-                return 0, json.dumps([{"addr_info": own}]), ""
             case ["-json", family, "route", "show", *_rest]:
                 return 0, json.dumps(self._routes_shown(device, family)), ""
             case ["address", "replace", address, "dev", _name, *_flags]:

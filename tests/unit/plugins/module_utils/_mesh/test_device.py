@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -51,10 +53,41 @@ def test_an_interface_that_is_not_there(host: FakeHost) -> None:
 
 
 def test_a_command_that_fails_is_told_with_its_words(host: FakeHost) -> None:
-    host.fail_at = "wg show bocage0 listen-port"
+    host.fail_at = "wg show"
     with pytest.raises(BocageError) as failed:
         device.read(host, NAME, PUBLIC)
-    assert str(failed.value) == "'wg show bocage0 listen-port' failed on this host: it failed"
+    assert str(failed.value) == "The interface bocage0 of this host cannot be read: it failed"
+
+
+def test_secrets_end_in_the_pipe(host: FakeHost, tmp_path: Path) -> None:
+    """The real script, with a wg that prints all that it knows."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    peers = "".join(
+        f"peer{n}\tSECRET{n}\t(none)\tfd00::{n:x}/128,198.18.1.{n}/32\t0\t148\t92\toff\n" for n in range(1, 4)
+    )
+    (tools / "wg").write_text(f"#!/bin/sh\ncat <<'END'\nPRIVATE\t{PUBLIC}\t51820\toff\n{peers}END\n")
+    (tools / "wg").chmod(0o755)
+    outputs: list[str] = []
+
+    def run(command: list[str]) -> tuple[int, str, str]:
+        if command[0] != "sh":
+            return host(command)
+        environment = {"PATH": f"{tools}:{os.environ['PATH']}"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        outputs.append(done.stdout + done.stderr)
+        return done.returncode, done.stdout, done.stderr
+
+    state = device.read(run, NAME, PUBLIC)
+    assert state is not None
+    assert (state.public_key, state.listen_port) == (PUBLIC, 51820)
+    assert state.peers["peer3"].allowed_ips == {"fd00::3/128", "198.18.1.3/32"}
+    assert len(state.peers) == 3
+    assert not any(secret in output for output in outputs for secret in ("PRIVATE", "SECRET"))
+    # what fails is no empty device
+    (tools / "wg").write_text("#!/bin/sh\necho 'Unable to access interface: No such device' >&2\nexit 1\n")
+    with pytest.raises(BocageError, match="The interface bocage0 of this host cannot be read: Unable to access"):
+        device.read(run, NAME, PUBLIC)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +106,7 @@ def test_the_kernel_is_probed_without_a_trace(host: FakeHost) -> None:
 
 
 def test_routes_of_an_older_ip_that_prints_nothing() -> None:
-    answers = {"link": json.dumps([{"mtu": 1420}]), "address": "[]", "route": ""}
+    answers = {"address": json.dumps([{"mtu": 1420}]), "route": ""}
 
     def run(command: list[str]) -> tuple[int, str, str]:
         return 0, next((text for word, text in answers.items() if word in command), ""), ""

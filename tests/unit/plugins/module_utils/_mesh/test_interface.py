@@ -12,7 +12,7 @@ from bocage_core._mesh.interface import (
     InterfaceState,
     PeerState,
     configured_endpoints,
-    current_peers,
+    current_device,
     desired_state,
     plan,
     render_addresses,
@@ -98,17 +98,17 @@ def test_one_key_belongs_to_one_peer() -> None:
 
 
 def test_what_wg_shows_is_read() -> None:
-    peers = current_peers(
-        "k1\t198.18.1.0/24 fd00::/8\nk2\t(none)\n",
-        "k1\t[2001:db8::1]:51820\nk2\t(none)\n",
-        "k1\t25\nk2\toff\n",
+    shown = "own\t51820\nk1\t[2001:db8::1]:51820\t198.18.1.0/24,fd00::/8\t25\nk2\t(none)\t(none)\toff\n"
+    assert current_device(shown) == (
+        "own",
+        51820,
+        {
+            "k1": PeerState("k1", "[2001:db8::1]:51820", frozenset({"198.18.1.0/24", "fd00::/8"}), 25),
+            "k2": PeerState("k2", None, frozenset(), 0),
+        },
     )
-    assert peers == {
-        "k1": PeerState("k1", "[2001:db8::1]:51820", frozenset({"198.18.1.0/24", "fd00::/8"}), 25),
-        "k2": PeerState("k2", None, frozenset(), 0),
-    }
-    assert current_peers("", "", "") == {}
-    assert current_peers("k1\tfd00::/8\n", "", "")["k1"].endpoint is None
+    assert current_device("own\t51820\n") == ("own", 51820, {})
+    assert current_device("") == ("", 0, {})
 
 
 def test_nothing_to_do_is_an_empty_plan() -> None:

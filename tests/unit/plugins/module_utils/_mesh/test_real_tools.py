@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from bocage_core._mesh import apply, device, drift
-from bocage_core._mesh.apply import ensure_present
+from bocage_core._mesh.apply import ensure_interfaces, ensure_present
 from bocage_core._mesh.interface import desired_state
 from bocage_core._mesh.peers import MeshPlanner
 from demo_estate import demo
@@ -29,29 +29,33 @@ class Namespace(NetworkNamespace):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = folder
-        self.active = False
+        self.active: set[str] = set()
 
     def run(self, command: list[str]) -> Answer:
         if command[0] != "systemctl":
             return super().run(command)
+        names = re.findall(r"@(\S+)\.service", " ".join(command))
         if command[1] == "show":
-            state = "ActiveState=active\nUnitFileState=enabled\n" if self.active else "ActiveState=inactive\n"
-            return 0, "\n".join([f"LoadState=loaded\n{state}"] * (len(command) - command.index("--") - 1)), ""
+            states = [
+                "ActiveState=active\nUnitFileState=enabled\n" if name in self.active else "ActiveState=inactive\n"
+                for name in names
+            ]
+            return 0, "\n".join(f"LoadState=loaded\n{state}" for state in states), ""
         if command[1] == "restart":
-            self._restart()
-            self.active = True
+            self._restart(names[0])
+            self.active.add(names[0])
         return 0, "", ""
 
-    def _restart(self) -> None:
+    def _restart(self, name: str) -> None:
         """What the unit's file says, with its paths moved."""
-        if self.run(["ip", "link", "show", "dev", NAME])[0] != 0:
-            self.start("wireguard-go", "-f", NAME)
+        if self.run(["ip", "link", "show", "dev", name])[0] != 0:
+            self.start("wireguard-go", "-f", name)
             deadline = time.monotonic() + 10
-            while self.run(["wg", "show", NAME])[0] != 0:
+            while self.run(["wg", "show", name])[0] != 0:
                 assert time.monotonic() < deadline, "wireguard-go did not come up"
                 time.sleep(0.02)
         for line in re.findall(r"^ExecStart=(.*)$", UNIT.read_text(), re.MULTILINE):
-            self.must(*line.replace("%i", NAME).replace("/etc/bocage/mesh", str(self.folder)).split())
+            self.must(*line.replace("%i", name).replace("/etc/bocage/mesh", str(self.folder)).split())
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +126,29 @@ def test_any_plan_is_taken_by_the_real_tools(namespace: Namespace, written: Writ
     names = sorted(written.hosts)
     for name in (names[0], names[-1]):
         apply_plan(namespace, written, name)
+
+
+def test_a_prefix_that_moves_between_interfaces(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The route of one takes the place of the other's: what was read before that is no longer so."""
+    folder = namespace.folder / "two"
+    folder.mkdir()
+    (folder / "private.key").write_text(namespace.must("wg", "genkey"))
+    monkeypatch.setattr(namespace, "folder", folder)
+    monkeypatch.setattr(apply, "_drop_in", lambda name: folder / f"{name}.drop-in")
+    public_key = namespace.must("sh", "-c", "wg genkey | wg pubkey").strip()
+
+    def interface(number: int, prefixes: list[str]) -> dict[str, Any]:
+        return {
+            "name": f"bocage0-7-{number}", "private_key_file": str(folder / "private.key"), "mtu": 1420,
+            "listen_port": 50000 + number, "addresses": [f"198.19.7.{number}/32"],
+            "routes": [{"prefix": prefix, "source": None} for prefix in prefixes],
+            "peers": [{"name": "other", "public_key": public_key, "allowed_ips": ["fd78::1/128", *prefixes]}],
+        }  # fmt: skip
+
+    shared = {"configuration_directory": str(folder), "backend": "userspace", "confirm_seconds": 0}
+    moving, staying = "198.18.7.0/24", "fd77::/64"
+    for first, second in (([moving, staying], []), ([staying], [moving]), ([moving, staying], [])):
+        parameters = {**shared, "interfaces": [interface(1, first), interface(2, second)]}
+        assert ensure_interfaces(parameters, namespace.run, check_mode=False)["changed"]
+        again = ensure_interfaces(parameters, namespace.run, check_mode=False)
+        assert (again["changed"], again["actions"]) == (False, [])

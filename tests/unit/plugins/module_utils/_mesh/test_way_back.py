@@ -112,6 +112,25 @@ def test_a_confirmed_change_stays_and_a_second_time_nothing_waits(host: Host) ->
     assert (again["changed"], again["token"], host.timer) == (False, "", None)
 
 
+def test_one_changed_peer_costs_one_look_at_the_device_and_one_command(host: Host) -> None:
+    """Also with a way back: the device of a large host is slow to tell all its peers."""
+    parameters = host.parameters_for(demo(), "tele1")
+    host.converge(parameters)
+    (interface,) = parameters["interfaces"]
+    peer, *others = interface["peers"]
+    host.commands.clear()
+    done = ensure_interfaces(
+        host.with_interfaces({**interface, "peers": [{**peer, "keepalive_seconds": 7}, *others]}),
+        host,
+        check_mode=False,
+    )
+    assert done["actions"] == [f"{NAME}: set 1 peers"] and done["token"]
+    assert sum("wg show" in " ".join(command) for command in host.commands) == 1
+    assert [command[:5] for command in host.commands if command[0] == "wg"] == [
+        ["wg", "set", NAME, "peer", peer["public_key"]]
+    ]
+
+
 def test_check_mode_and_no_seconds_prepare_no_way_back(host: Host) -> None:
     assert ensure_interfaces(host.parameters_for(demo(), "tele1"), host, check_mode=True)["changed"]
     assert ensure_interfaces(host.parameters_for(demo(), "tele1", 0), host, check_mode=False)["token"] == ""
