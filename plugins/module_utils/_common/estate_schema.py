@@ -93,6 +93,7 @@ SHARED_OPTIONS: Options = {
     "drain_reason": {"type": "str"},
     "drain_threshold_flows": {"type": "int"},
     "drain_deadline_seconds": {"type": "int"},
+    "drain_allow_fewer": {"type": "bool"},
     "drill_site": {"type": "str"},
     "drill_from": {"type": "str"},
     "drill_causes": {"type": "list", "elements": "str"},

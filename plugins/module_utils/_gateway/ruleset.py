@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._common.errors import BadInput
+from .._common.takeover_needs import no_floating_address
 from .additions import CHAINS, Addition, lines_of
 
 TABLE = "bocage"
@@ -140,11 +141,8 @@ def _translations(parameters: Mapping[str, Any]) -> dict[str, str]:
         if wanted == "floating":
             wanted = next((one for one in floating if (":" in one) == (family == "ip6")), "")
             if not wanted:
-                words = "IPv6" if family == "ip6" else "IPv4"
-                raise BadInput(
-                    f"This gateway has gateway_{option} floating but no {words} address among its "
-                    "gateway_floating_addresses; give it one, or choose masquerade or none."
-                )
+                version = 6 if family == "ip6" else 4
+                raise BadInput(no_floating_address("This gateway", f"gateway_{option}", version))
         found[family] = wanted
     return found
 

@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from .._common.errors import BadInput
 from .._common.estate import Estate, Host
 from .._common.exits import Exits
 from .._common.links import link_interface
+from .._common.takeover_needs import no_lan_endpoint
 from .routing import sibling_entries
 
 OWN_PRIORITY, PARTNER_PRIORITY, FIRST_OTHER_PRIORITY = 200, 150, 140
@@ -44,12 +46,17 @@ def identifiers(gateways: Iterable[Host]) -> dict[str, int]:
 
 
 def plan_takeover(estate: Estate, host_name: str, exits: Exits | None = None) -> dict[str, Any] | None:
-    """What a gateway does when another one of its site fails, or None where there is no other one."""
+    """What a gateway does when another one of its site fails, or None where there is no other one.
+
+    Raises BadInput where it would have to agree on floating addresses and is not found on the LAN.
+    """
     host = estate.hosts[host_name]
     ways = exits or Exits(estate)
     siblings = ways.siblings(host)
     if not siblings:
         return None
+    if host.lan_endpoint is None and any(one.floating_addresses for one in (host, *siblings)):
+        raise BadInput(no_lan_endpoint(host.name))
     entries = sibling_entries(siblings)
     mate = partner(ways, host)
     numbers = identifiers([host, *siblings])

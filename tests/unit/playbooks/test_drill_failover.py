@@ -61,7 +61,7 @@ class Estate:
     def run(self, *arguments: str, **extra: Any) -> subprocess.CompletedProcess[str]:
         given = {
             "drill_directory": str(self.folder / "evidence"),
-            "drill_stop_file": str(self.folder / "stop"),
+            "__drill_stop_file": str(self.folder / "stop"),
             "drill_settle_seconds": 1,
             **extra,
         }

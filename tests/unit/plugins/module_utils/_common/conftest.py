@@ -17,6 +17,8 @@ ROLE_OPTIONS = {
     "mesh_backend": {"type": "str", "choices": ["auto", "kernel", "userspace"], "default": "auto"},
     "firewall_management_prefixes": {"type": "list", "elements": "str", "required": True},
     "gateway_lan_interface": {"type": "str", "required": True},
+    "gateway_translation": {"type": "str", "choices": ["masquerade", "floating", "none"], "default": "masquerade"},
+    "gateway_translation_ipv6": {"type": "str", "choices": ["masquerade", "floating", "none"], "default": "masquerade"},
     "voice_uplink_kbit": {"type": "int", "default": 0},
     "voice_classes": {
         "type": "list",

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bocage_core._common.errors import BadInput
 from bocage_core._common.exits import Exits
 from bocage_core._gateway.takeover import (
     FIRST_IDENTIFIER,
@@ -110,3 +111,17 @@ def test_targets_are_declared_or_what_the_site_names() -> None:
     assert plan("gw1")["targets"] == ["198.18.1.20", "198.18.1.21", "2001:db8:2::20"]
     assert plan("gw1", targets=["198.18.1.99"])["targets"] == ["198.18.1.99"]
     assert plan("north1")["targets"] == []
+
+
+@pytest.mark.parametrize("own", [["198.18.1.202"], None])
+def test_gateways_that_cannot_agree_on_floating_addresses_have_no_plan(own: list[str] | None) -> None:
+    changes = {"mesh_lan_endpoint": None, "gateway_floating_addresses": own}
+    with pytest.raises(BadInput) as refused:
+        plan("gw2", gw2=changes)
+    assert str(refused.value) == (
+        "Gateway gw2 has no mesh_lan_endpoint, by which the gateways of its site agree on floating addresses; give it one, "
+        "or take gateway_floating_addresses away."
+    )
+    # where nobody has any, there is nothing to agree on
+    none = {"gateway_floating_addresses": None}
+    assert plan("gw2", gw1=none, gw2={**changes, **none})["instances"] == []
