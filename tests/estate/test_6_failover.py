@@ -50,6 +50,11 @@ def test_what_is_cut_was_really_cut(verdict: dict[str, Any]) -> None:
     assert cut and all(one["seconds"] > 0.05 for one in cut), verdict["takeovers"]
 
 
+def test_nothing_but_routing_goes_unnoticed(verdict: dict[str, Any]) -> None:
+    assert set(verdict["unnoticed"]) <= {"routing"}
+    assert verdict["passed"], verdict["problems"]
+
+
 def test_going_back_costs_no_more(verdict: dict[str, Any]) -> None:
     assert verdict["failback_longest_seconds"] <= max(verdict["max_seconds"], 0.1)
 
