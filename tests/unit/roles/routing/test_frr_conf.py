@@ -47,6 +47,7 @@ def rendered(kind: str, template: str = "etc/frr/frr.conf.j2") -> str:
     )
     return environment.get_template(template).render(
         routing_plan=plan_of(kind),
+        routing_forwards=kind.startswith(("gw", "north")),
         routing_bfd_interval_milliseconds=100,
         routing_bfd_multiplier=3,
         routing_session_limit=2500,
@@ -170,7 +171,6 @@ def test_a_gateway_serves_its_siblings_its_hosts_and_the_other_site() -> None:
     ]  # fmt: skip
     assert "\n neighbor fd7b:4c1e:90a2:1::2 remote-as internal\n" in text
     assert "\n neighbor fd7b:4c1e:90a2:1::2 ebgp-multihop" not in text
-    assert "\n  neighbor fd7b:4c1e:90a2:1::2 next-hop-self\n" in text
     assert re.findall(r"bgp listen range (\S+) peer-group hosts", text) == [
         f"fd7b:4c1e:90a2:{index}::/64" for index in (1, 2, 3)
     ]
@@ -255,3 +255,23 @@ def test_versions_of_frr_that_hold_dead_routes_are_refused(version: str) -> None
 def test_a_host_that_has_none_yet_is_not_refused() -> None:
     """In check mode it is not installed."""
     assert refused("", status=1) is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_route_that_goes_out_names_its_next_hop(kind: str) -> None:
+    """FRR's own next hop is lost for good when one of several interfaces with the host's address goes."""
+    text = rendered(kind)
+    for name, lines in blocks(text, "route-map ").items():
+        if name.startswith(("lan ", "to-")) and " permit " in name and not any("call" in line for line in lines):
+            (hop,) = (line.split()[-1] for line in lines if line.startswith("set ipv6 next-hop global "))
+            assert (
+                hop == plan_of(kind)["next_hop" if name.startswith("to-") and "to-sibling" not in name else "address"]
+            )
+    assert "next-hop-self" not in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_host_that_passes_nothing_on_says_so(kind: str) -> None:
+    """Its reload takes "no ip forwarding" out of what runs where the file does not have it, which turns it on."""
+    lines = rendered(kind).splitlines()
+    assert ("no ip forwarding" in lines) == ("no ipv6 forwarding" in lines) == (not kind.startswith(("gw", "north")))
