@@ -18,7 +18,11 @@ from figures import figure  # noqa: E402
 
 ROTATE = "playbooks/rotate_keys.yml"
 TRUST = ROOT / "inventories/lab/trust"
-TARGETS = {"tele1": "fd7b:4c1e:90a2::1 fd7b:4c1e:90a2:1::14", "desk1": "fd7b:4c1e:90a2:2::1 198.19.1.1"}
+# hosts over the overlay, and a server of the LAN through the gateways, routed and translated
+TARGETS = {
+    "tele1": "fd7b:4c1e:90a2::1 fd7b:4c1e:90a2:1::14 2001:db8:2::20 198.18.1.20",
+    "desk1": "fd7b:4c1e:90a2:2::1 198.19.1.1",
+}
 
 
 def state() -> dict:
