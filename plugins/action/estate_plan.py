@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from ansible_collections.bocage.fleet.plugins.module_utils._common.collector import without_collector
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
 from ansible_collections.bocage.fleet.plugins.module_utils._common.exits import Exits
 from ansible_collections.bocage.fleet.plugins.module_utils._gateway.access import plan_access
@@ -73,11 +74,12 @@ class ActionModule(ControllerAction):
                 ),
                 "probes": lambda name: [probe.to_dict() for probe in plan_probes(estate, name, arguments["pages"])],
             }
-            plans = {
-                name: {part: makers[part](name) for part in arguments["parts"]}
-                for name in arguments["hosts"]
-                if name in estate.hosts
-            }
+            with without_collector():
+                plans = {
+                    name: {part: makers[part](name) for part in arguments["parts"]}
+                    for name in arguments["hosts"]
+                    if name in estate.hosts
+                }
             for name in arguments["outsiders"]:
                 plans[name] = {"probes": [probe.to_dict() for probe in plan_outsider_probes(estate, name)]}
             if arguments["relayed_pairs"] > 0:

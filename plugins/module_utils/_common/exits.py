@@ -39,14 +39,28 @@ def by_weight(gateways: Sequence[Host], name: str) -> Host:
     Highest random weight (Thaler and Ravishankar 1996): a gateway that joins or
     leaves moves only its own share of the names.
     """
-    return ranking(gateways, name)[0]
+    return max(gateways, key=lambda one: _weight(name, one))
 
 
 def ranking(gateways: Sequence[Host], name: str) -> tuple[Host, ...]:
     """All gateways in the order in which a name prefers them, by the same weights."""
     if len(gateways) == 1:
         return tuple(gateways)
-    return tuple(sorted(gateways, key=lambda one: hashlib.sha256(f"{name}|{one.name}".encode()).digest(), reverse=True))
+    return tuple(sorted(gateways, key=lambda one: _weight(name, one), reverse=True))
+
+
+def _weight(name: str, gateway: Host) -> bytes:
+    return hashlib.sha256(f"{name}|{gateway.name}".encode()).digest()
+
+
+# Site, own name where it has ways of its own, whether it is without a public endpoint, and without one on the LAN.
+Placement = tuple[str, str | None, bool, bool]
+
+
+def placement(host: Host) -> Placement:
+    """Hosts that are placed alike have links to the same gateways."""
+    own = host.name if host.is_gateway or host.is_hub else None
+    return (host.site.name, own, host.endpoint is None, host.lan_endpoint is None)
 
 
 class Exits:
@@ -56,8 +70,9 @@ class Exits:
         self._estate = estate
         # asked for each host once for each gateway that it has to do with
         self._direct: dict[tuple[str, bool, bool], tuple[Host, ...]] = {}
-        self._linked: dict[str, tuple[Host, ...]] = {}
-        self._linked_names: dict[str, frozenset[str]] = {}
+        self._linked: dict[Placement, tuple[Host, ...]] = {}
+        self._linked_names: dict[Placement, frozenset[str]] = {}
+        self._rivals: dict[Placement, dict[str, tuple[Host, ...]]] = {}
 
     @cached_property
     def gateways(self) -> Mapping[str, tuple[Host, ...]]:
@@ -86,14 +101,16 @@ class Exits:
         These are all gateways of each LAN that it enters behind several of them, and for a gateway the others of
         its site. A prefix belongs to one peer of an interface, so only apart can several have the same LAN.
         """
-        if host.name not in self._linked:
-            self._linked[host.name] = self._find_linked(host)
-        return self._linked[host.name]
+        key = placement(host)
+        if key not in self._linked:
+            self._linked[key] = self._find_linked(host)
+        return self._linked[key]
 
     def has_link(self, host: Host, gateway: Host) -> bool:
-        if host.name not in self._linked_names:
-            self._linked_names[host.name] = frozenset(one.name for one in self.linked(host))
-        return gateway.name in self._linked_names[host.name]
+        key = placement(host)
+        if key not in self._linked_names:
+            self._linked_names[key] = frozenset(one.name for one in self.linked(host))
+        return gateway.name in self._linked_names[key]
 
     def _find_linked(self, host: Host) -> tuple[Host, ...]:
         if host.is_hub or host.site.tenant is None:
@@ -114,11 +131,21 @@ class Exits:
 
     def ranked(self, host: Host) -> dict[str, tuple[Host, ...]]:
         """By site, the gateways that stand in for one another for this host, the one that it uses first at the front."""
-        by_site: dict[str, list[Host]] = {}
-        for gateway in self.linked(host):
-            if gateway.site.name != host.site.name or not host.is_gateway:
-                by_site.setdefault(gateway.site.name, []).append(gateway)
-        return {name: ranking(gateways, host.name) for name, gateways in by_site.items()}
+        return {name: ranking(gateways, host.name) for name, gateways in self._rivals_of(host).items()}
+
+    def first(self, host: Host) -> dict[str, Host]:
+        """Those at the front alone."""
+        return {name: by_weight(gateways, host.name) for name, gateways in self._rivals_of(host).items()}
+
+    def _rivals_of(self, host: Host) -> dict[str, tuple[Host, ...]]:
+        key = placement(host)
+        if key not in self._rivals:
+            by_site: dict[str, list[Host]] = {}
+            for gateway in self.linked(host):
+                if gateway.site.name != host.site.name or not host.is_gateway:
+                    by_site.setdefault(gateway.site.name, []).append(gateway)
+            self._rivals[key] = {name: tuple(gateways) for name, gateways in by_site.items()}
+        return self._rivals[key]
 
     @cached_property
     def relayed(self) -> Mapping[str, Host]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,11 +53,16 @@ def link_ports(port: int, gateways: Iterable[Host], epoch: int = 0) -> dict[str,
     ports: dict[str, int] = {}
     taken: set[int] = set()
     for gateway in sorted(gateways, key=lambda one: (one.site.index, one.index)):
-        digest = hashlib.sha256(f"{gateway.site.index}|{gateway.index}".encode()).digest()
-        slot = int.from_bytes(digest[:4]) % _SLOTS
+        slot = _slot(gateway.site.index, gateway.index)
         while slot in taken:
             slot = (slot + 1) % _SLOTS
         taken.add(slot)
         number = port + _FIRST_LINK_PORT + 2 * slot + epoch % 2 - _LOWEST_PORT
         ports[gateway.name] = number % (_HIGHEST_PORT - _LOWEST_PORT) + _LOWEST_PORT
     return ports
+
+
+@lru_cache(maxsize=1 << 14)
+def _slot(site_index: int, gateway_index: int) -> int:
+    digest = hashlib.sha256(f"{site_index}|{gateway_index}".encode()).digest()
+    return int.from_bytes(digest[:4]) % _SLOTS

@@ -17,7 +17,7 @@ from typing import Any
 
 from .._common.errors import BadInput
 from .._common.estate import Estate, Host, Site
-from .._common.exits import Exits, entered_prefixes, on_lan
+from .._common.exits import Exits, Placement, entered_prefixes, on_lan, placement
 from .._common.links import DIRECT_TABLE, link_interface, link_ports
 from .routes import LAST_RESORT, route_prefixes
 
@@ -59,6 +59,17 @@ class _Outlook:
     callers: tuple[Host, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A link to one gateway, as all hosts have it that are placed alike."""
+
+    gateway: Host
+    interface: str
+    peers: list[Mapping[str, Any]]
+    own: tuple[str, ...]
+    lans: tuple[str, ...]
+
+
 def with_port(address: str, port: int) -> str:
     """``address:port`` as wg(8) reads it, with brackets around IPv6."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
@@ -91,7 +102,8 @@ class MeshPlanner:
         self._shared_sites = [site for site in estate.sites.values() if site.tenant is None]
         self._made: dict[tuple[object, ...], Peer] = {}
         self._outlooks: dict[tuple[object, ...], _Outlook] = {}
-        self._ports: dict[str, dict[str, int]] = {}
+        self._ports: dict[tuple[int, Placement], dict[str, int]] = {}
+        self._ways: dict[Placement, list[_Way]] = {}
         owners: dict[str, str] = {}
         for host in estate.hosts.values():
             if host.public_key is not None and (owner := owners.setdefault(host.public_key, host.name)) != host.name:
@@ -119,37 +131,55 @@ class MeshPlanner:
         last resort where no protocol runs.
         """
         host = self._host(host_name)
-        gateways = self._exits.linked(host)
-        if not gateways:
+        ways = self._ways_of(host)
+        if not ways:
             return []
-        ports = self._link_ports(host)
-        first = {site: ranked[0] for site, ranked in self._exits.ranked(host).items()}
+        ports, first = self._link_ports(host), self._exits.first(host)
+        # as on the main interface, so that no interface waits for another one's addresses
+        addresses = list(host.allowed_ips)
+        address6, address4, stood_in = host.address6, host.address4, bool(self._exits.siblings(host))
         links: list[dict[str, Any]] = []
-        for gateway in gateways:
-            site = gateway.site
-            lans = self._beyond(host, gateway)
-            peer = self._peer(host, gateway, host.address4 is not None, lans)
-            if peer is None:
-                continue
-            if self._exits.has_link(host=gateway, gateway=host):
-                peer = self._at_port(peer, gateway, host)
-            own = gateway.allowed_ips if host.address4 is not None else gateway.allowed_ips[:1]
-            routes = self._with_direct(host, [{"prefix": prefix, "source": _source(host, prefix)} for prefix in own])
-            if first.get(site.name) is gateway:
+        for way in ways:
+            gateway = way.gateway
+            routes: list[dict[str, Any]] = [
+                {"prefix": prefix, "source": address6 if ":" in prefix else address4} for prefix in way.own
+            ]
+            if stood_in:
+                routes = self._with_direct(host, routes)
+            if first.get(gateway.site.name) is gateway:
                 routes += [
-                    {"prefix": prefix, "source": _source(host, prefix), "metric": LAST_RESORT} for prefix in lans
+                    {"prefix": prefix, "source": address6 if ":" in prefix else address4, "metric": LAST_RESORT}
+                    for prefix in way.lans
                 ]
             links.append(
                 {
-                    "name": link_interface(gateway),
+                    "name": way.interface,
                     "listen_port": ports[gateway.name],
-                    # as on the main interface, so that no interface waits for another one's addresses
-                    "addresses": list(host.allowed_ips),
+                    "addresses": addresses,
                     "routes": routes,
-                    "peers": [peer.shown],
+                    "peers": way.peers,
                 }
             )
         return links
+
+    def _ways_of(self, host: Host) -> list[_Way]:
+        key = placement(host)
+        if key not in self._ways:
+            self._ways[key] = [
+                way for gateway in self._exits.linked(host) if (way := self._way(host, gateway)) is not None
+            ]
+        return self._ways[key]
+
+    def _way(self, host: Host, gateway: Host) -> _Way | None:
+        with_ipv4 = host.address4 is not None
+        lans = self._beyond(host, gateway)
+        peer = self._peer(host, gateway, with_ipv4, lans)
+        if peer is None:
+            return None
+        if self._exits.has_link(host=gateway, gateway=host):
+            peer = self._at_port(peer, gateway, host)
+        own = gateway.allowed_ips if with_ipv4 else gateway.allowed_ips[:1]
+        return _Way(gateway, link_interface(gateway), [peer.shown], own, lans)
 
     def _beyond(self, host: Host, gateway: Host) -> tuple[str, ...]:
         """What a host finds behind a gateway that it has a link to: its LAN, and behind another one of its own site
@@ -164,9 +194,10 @@ class MeshPlanner:
         return tuple(prefix for prefix in prefixes if with_ipv4 or ":" in prefix)
 
     def _link_ports(self, host: Host) -> dict[str, int]:
-        if host.name not in self._ports:
-            self._ports[host.name] = link_ports(host.port, self._exits.linked(host))
-        return self._ports[host.name]
+        key = (host.port, placement(host))
+        if key not in self._ports:
+            self._ports[key] = link_ports(host.port, self._exits.linked(host))
+        return self._ports[key]
 
     def _at_port(self, peer: Peer, other: Host, host: Host) -> Peer:
         """The peer at the port of its own link to the host, where it has an address at all."""
