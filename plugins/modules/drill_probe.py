@@ -45,7 +45,9 @@ options:
     type: int
     default: 900
   stop_file:
-    description: Ends the probes by its existence; it is removed at the start.
+    description:
+      - Ends the probes by its existence, also before they began; it is removed at the end.
+      - Remove before what an interrupted drill may have left.
     type: path
     default: /run/bocage-drill-stop
 """
@@ -218,7 +220,6 @@ def main() -> None:
         module.exit_json(changed=False, gaps={}, sent={}, lost={}, downloads=[])
     interval = module.params["interval_milliseconds"] / 1000
     stop_file = Path(module.params["stop_file"])
-    stop_file.unlink(missing_ok=True)
     stop = threading.Event()
     try:
         probers = [Prober(target, interval, stop) for target in module.params["targets"]]

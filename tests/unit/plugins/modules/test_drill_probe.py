@@ -117,8 +117,6 @@ def raw() -> None:
 def test_both_families_are_probed_until_the_file_exists(
     raw: None, call_module: Any, tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # what an interrupted drill left would end this one at once
-    (tmp_path / "stop").touch()
     monkeypatch.setattr(drill_probe, "LATE_SECONDS", 1.0)
     stop_later(tmp_path)
     found = call_module(drill_probe, targets=["127.0.0.1", "::1"], downloads=[server.url], **options(tmp_path))
@@ -148,6 +146,14 @@ def test_it_ends_by_itself(raw: None, call_module: Any, tmp_path: Path, monkeypa
     started = time.monotonic()
     call_module(drill_probe, targets=["127.0.0.1"], most_seconds=1, **options(tmp_path))
     assert 1 <= time.monotonic() - started < 30
+
+
+def test_an_end_that_came_before_the_beginning_counts(raw: None, call_module: Any, tmp_path: Path) -> None:
+    """A busy host may begin after the drill was given up already, and would probe for an hour."""
+    (tmp_path / "stop").touch()
+    started = time.monotonic()
+    call_module(drill_probe, targets=["127.0.0.1"], most_seconds=600, **options(tmp_path))
+    assert time.monotonic() - started < 60 and not (tmp_path / "stop").exists()
 
 
 def test_check_mode_probes_nothing(call_module: Any, tmp_path: Path) -> None:
