@@ -81,7 +81,7 @@ def _only_site(exits: Exits) -> str:
     found = sorted(name for name, gateways in exits.gateways.items() if sum(not one.is_hub for one in gateways) > 1)
     if not found:
         raise BadInput(
-            "No site has several enrolled gateways, so there is nothing to take over; a drill needs two of one."
+            "No site has several enrolled gateways, so there is nothing to take over; a drill needs two at one site."
         )
     if len(found) > 1:
         raise BadInput(

@@ -100,7 +100,7 @@ def test_an_estate_without_a_spare_gateway() -> None:
     with pytest.raises(BadInput) as refused:
         plan_drill(dataclasses.replace(estate, hosts=none), "", CAUSES, 1)
     assert str(refused.value) == (
-        "No site has several enrolled gateways, so there is nothing to take over; a drill needs two of one."
+        "No site has several enrolled gateways, so there is nothing to take over; a drill needs two at one site."
     )
 
 
