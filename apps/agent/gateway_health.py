@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import json
 import socket
 import sys
@@ -24,6 +25,8 @@ from bocage_core._gateway.places import DRAIN_FILE, HEALTH_FILE, RUN_DIRECTORY
 from .gateway_probe import FRR_DIRECTORY, Daemon, Echo, paths_up
 
 SETTINGS = Path("/etc/bocage/gateway/health.json")
+# Kernel documentation, networking/ip-sysctl.
+FORWARDING = {4: Path("/proc/sys/net/ipv4/ip_forward"), 6: Path("/proc/sys/net/ipv6/conf/all/forwarding")}
 HEARTBEAT_PORT = 3790
 # keepalived adds it to the priority; below every other gateway that does well
 DOUBT_PENALTY = -120
@@ -139,8 +142,16 @@ class Health:
             hosts=self._hosts,
             siblings=self._heard,
             drained=DRAIN_FILE.exists(),
+            forwards=self._forwards(),
         )
         return judge(seen, self._state, self._silence, self._rise)
+
+    def _forwards(self) -> bool:
+        """Whether the kernel passes on packets of the families that the LAN's targets have."""
+        return all(
+            FORWARDING[version].read_text().strip() != "0"
+            for version in {ipaddress.ip_address(target).version for target in self._echo.answered_at}
+        )
 
     def _act(self, verdict: Verdict) -> None:
         changed = verdict.state.healthy != self._state.healthy

@@ -29,13 +29,15 @@ class Sibling:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One look. ``answered_at`` has for each target when it last answered, ``hosts`` counts paths to hosts that live."""
+    """One look. ``answered_at`` has for each target when it last answered, ``hosts`` counts paths to hosts that live;
+    ``forwards`` says whether the kernel passes on packets at all."""
 
     now: float
     answered_at: Mapping[str, float]
     hosts: int
     siblings: Mapping[str, Sibling]
     drained: bool
+    forwards: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,9 @@ def judge(seen: Seen, before: State, silence_seconds: float, rise_seconds: float
     """The verdict of a look. A target or sibling silent for ``silence_seconds`` counts as gone; what was bad must be
     good for ``rise_seconds`` first, in which the others hand over what they know."""
     heard = [one for one in seen.siblings.values() if seen.now - one.heard_at <= silence_seconds]
-    lan = not seen.answered_at or any(seen.now - at <= silence_seconds for at in seen.answered_at.values())
+    answered = not seen.answered_at or any(seen.now - at <= silence_seconds for at in seen.answered_at.values())
+    # what a target answers to the gateway itself, nobody else gets where nothing is passed on
+    lan = seen.forwards and answered
     # no host at all is no fault, unless another gateway has some
     wan = seen.hosts > 0 or not any(one.hosts > 0 for one in heard)
     if not (lan and wan):

@@ -131,6 +131,9 @@ class Gateway:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(gateway_health, "RUN_DIRECTORY", tmp_path)
     monkeypatch.setattr(gateway_health, "DRAIN_FILE", tmp_path / "drain")
+    monkeypatch.setattr(gateway_health, "FORWARDING", {4: tmp_path / "forwarding4", 6: tmp_path / "forwarding6"})
+    (tmp_path / "forwarding4").write_text("1\n")
+    (tmp_path / "forwarding6").write_text("0\n")
     monkeypatch.setattr(gateway_health, "time", time)
     monkeypatch.setattr(gateway_health, "Echo", FakeEcho)
     monkeypatch.setattr(gateway_health, "Daemon", FakeDaemon)
@@ -380,3 +383,10 @@ def test_a_slow_frr_holds_up_nothing_else(folder: Path, monkeypatch: pytest.Monk
 
     asyncio.run(live())
     health._heart.close()
+
+
+def test_one_that_passes_nothing_on_does_not_do_well(gateway: Gateway, folder: Path) -> None:
+    assert gateway.look()["lan"]
+    (folder / "forwarding4").write_text("0\n")
+    shown = gateway.look()
+    assert (shown["lan"], shown["healthy"]) == (False, False)

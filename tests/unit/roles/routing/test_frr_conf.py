@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from bocage_core._gateway.routing import plan_routing
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.nativetypes import NativeEnvironment
 
 ROOT = Path(__file__).resolve().parents[4]
 sys.path[:0] = [str(ROOT / "tests/unit/plugins/module_utils"), str(ROOT / "tests/unit")]
@@ -275,3 +277,16 @@ def test_a_host_that_passes_nothing_on_says_so(kind: str) -> None:
     """Its reload takes "no ip forwarding" out of what runs where the file does not have it, which turns it on."""
     lines = rendered(kind).splitlines()
     assert ("no ip forwarding" in lines) == ("no ipv6 forwarding" in lines) == (not kind.startswith(("gw", "north")))
+
+
+@pytest.mark.parametrize(
+    ("access", "forwards"),
+    [
+        ({"relays": [], "exits": None}, False),
+        ({"relays": [], "exits": {"sources": ["fd00::/64"]}}, True),
+        ({"relays": [{"name": "lyon"}], "exits": None}, True),
+    ],
+)
+def test_who_forwards_by_the_variables_of_the_plays(access: dict[str, Any], forwards: bool) -> None:
+    said = yaml.safe_load((ROOT / "playbooks/vars/roles.yml").read_text())["routing_forwards"]
+    assert NativeEnvironment(undefined=StrictUndefined).from_string(said).render(firewall_access=access) is forwards
