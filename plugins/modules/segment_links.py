@@ -88,6 +88,21 @@ options:
         description: By C(ip) and C(ip6) the largest TCP segment that fits.
         type: dict
         default: {}
+      marked_ports:
+        description: Ports by which a class of traffic knows packets of guests that have no DSCP of their own.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          dscp:
+            description: What the header of VXLAN gets, as in V(ef).
+            type: str
+            required: true
+          ports:
+            description: Ports at either end, as in V(udp/16384-32767).
+            type: list
+            elements: str
+            required: true
       rank:
         description: Place among the gateways of the segment; for the elector.
         type: int
@@ -179,6 +194,15 @@ ARGUMENTS = {
             "port_mtu": {"type": "int"},
             "storm_frames_per_second": {"type": "int", "default": 500},
             "largest_tcp": {"type": "dict", "default": {}},
+            "marked_ports": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "dscp": {"type": "str", "required": True},
+                    "ports": {"type": "list", "elements": "str", "required": True},
+                },
+            },
             "rank": {"type": "int"},
             "peers": {"type": "dict", "default": {}},
             "overlay_targets": {"type": "list", "elements": "str", "default": []},

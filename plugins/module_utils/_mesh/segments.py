@@ -88,7 +88,9 @@ class SegmentPlanner:
         for site in self._estate.sites_by_tenant.get(host.site.tenant or "", ()):
             for segment in site.segments.values():
                 hypervisors, gateways = self.hypervisors(site, segment), self.gateways(site, segment)
-                mine = {**self._common(segment, site, hypervisors, gateways), "local": host.address6}
+                mine = {
+                    **self._common(segment, site, hypervisors, gateways), "local": host.address6, **_marked(host)
+                }  # fmt: skip
                 if host in gateways:
                     found.append({**mine, **self._of_gateway(host, segment, hypervisors, gateways)})
                 elif host in hypervisors:
@@ -137,6 +139,16 @@ class SegmentPlanner:
             "lan_targets": list(segment.lan_targets),
             "overlay_targets": [one.address6 for one in targets[:MOST_OVERLAY_TARGETS]],
         }
+
+
+def _marked(host: Host) -> dict[str, Any]:
+    """Ports by which a class of traffic knows its packets, where these have a DSCP that frames could bear outside."""
+    found = [
+        {"dscp": one.dscp[0], "ports": [str(ports) for ports in one.ports]}
+        for one in host.traffic_classes
+        if one.dscp and one.ports
+    ]
+    return {"marked_ports": found} if found else {}
 
 
 def _addresses(hosts: Sequence[Host]) -> list[str]:

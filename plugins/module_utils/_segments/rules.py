@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .._common.traffic_classes import DSCP
 from .wire import ETHERTYPE
 
 TABLE = "bocage_segments"
@@ -19,6 +20,8 @@ FAMILIES = ("bridge", "inet")
 # Linux keeps the route of a learned address when that address moves to another end, and would send by the interface
 # of a gateway that is gone; what has a mark is routed anew, frame by frame.
 _FRESH_ROUTE = 'meta mark set 0x7678 comment "route anew"'
+# The same with the DSCP that the frame should bear outside, since nobody sees the ports there.
+_MARKED = 0x76780000
 
 
 def render(segments: Sequence[Mapping[str, Any]], elector_port: int) -> str:
@@ -43,6 +46,7 @@ def _bridge(segments: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
         forward.append(f'iifname "{port}" jump from_{port}')
         chains[f"to_{port}"] = [
             _FRESH_ROUTE,
+            *_marks(one),
             *_tidy(guests=not gateway),
             *_storm(one),
             *clamp_rules(one.get("largest_tcp") or {}),
@@ -53,6 +57,21 @@ def _bridge(segments: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
             *clamp_rules(one.get("largest_tcp") or {}),
         ]
     return chains
+
+
+def _mark(dscp: str) -> str:
+    return f"{_MARKED + DSCP[dscp]:#x}"
+
+
+def _marks(segment: Mapping[str, Any]) -> list[str]:
+    """What a class of traffic knows by its ports; of several the first class, which is therefore marked last."""
+    rules = []
+    for marked in reversed(segment.get("marked_ports") or ()):
+        for protocol in ("tcp", "udp"):
+            ranges = ", ".join(one.partition("/")[2] for one in marked["ports"] if one.startswith(f"{protocol}/"))
+            ends = ("dport", "sport") if ranges else ()
+            rules += [f"{protocol} {end} {{ {ranges} }} meta mark set {_mark(marked['dscp'])}" for end in ends]
+    return rules
 
 
 def _tidy(guests: bool) -> list[str]:
@@ -105,6 +124,10 @@ def _inet(segments: Sequence[Mapping[str, Any]], elector_port: int) -> dict[str,
         "untracked_out": [
             "type filter hook output priority raw; policy accept;",
             # routed by now: what is outside of the segment knows nothing of its mark
+            *(
+                f"udp dport {VXLAN_PORT} meta mark {_mark(dscp)} ip6 dscp cs0 ip6 dscp set {dscp}"
+                for dscp in sorted({marked["dscp"] for one in segments for marked in one.get("marked_ports") or ()})
+            ),
             f"udp dport {VXLAN_PORT} notrack meta mark set 0",
         ],
     }

@@ -74,6 +74,21 @@ def test_the_segment_is_as_wide_as_its_narrowest_host() -> None:
     assert [planner.host(name)[0]["mtu"] for name in ("gw1", "gw2", "tele1")] == [1270, 1270, 1270]
 
 
+def test_ports_by_which_a_class_knows_its_packets_go_along() -> None:
+    estate = written()
+    classes = [
+        {"name": "voice", "percent": 30, "dscp": ["ef", "va"], "ports": ["udp/16384-32767"]},
+        # without a DSCP there is nothing to bear outside
+        {"name": "games", "percent": 10, "ports": ["udp/5000"]},
+        {"name": "screens", "percent": 30, "dscp": ["af41"]},
+        {"name": "bulk", "percent": 30},
+    ]
+    estate.hosts["tele1"]["voice_classes"] = classes
+    found = plans(estate)
+    assert found["tele1"][0]["marked_ports"] == [{"dscp": "ef", "ports": ["udp/16384-32767"]}]
+    assert "marked_ports" not in found["gw1"][0]
+
+
 def test_a_drill_is_told_how_to_plug_a_machine_in() -> None:
     assert probe_of(plans(written())["tele1"][0]) == {
         "namespace": "guest1001",

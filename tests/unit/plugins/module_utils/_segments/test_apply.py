@@ -96,6 +96,14 @@ def test_the_dscp_of_a_guest_stands_outside_too(host: SegmentHost) -> None:
     assert not host.ensure(of_hypervisor())["changed"]
 
 
+def test_ports_of_classes_are_taken_by_the_real_tools(host: SegmentHost) -> None:
+    marked = [{"dscp": "ef", "ports": ["udp/16384-32767", "tcp/5061"]}]
+    host.ensure(of_hypervisor())
+    assert host.ensure(of_hypervisor(marked_ports=marked))["actions"] == ["load the rules"]
+    assert not host.ensure(of_hypervisor(marked_ports=marked))["changed"]
+    assert host.ensure(of_hypervisor())["actions"] == ["load the rules"]
+
+
 DAMAGES = {
     "ip link set vx1001 down": "bring vx1001 up",
     "ip link set vx1001 nomaster": "put vx1001 into seg1001",

@@ -42,6 +42,30 @@ def test_a_frame_is_routed_anew_and_the_mark_ends_with_the_segment() -> None:
     assert "udp dport 4789 notrack meta mark set 0" in chain(text, "untracked_out")
 
 
+def test_ports_of_a_class_become_the_dscp_outside() -> None:
+    """The class before others has the last word, and a DSCP of the guest's own stays."""
+    marked = [
+        {"dscp": "ef", "ports": ["udp/16384-32767", "tcp/5061"]},
+        {"dscp": "af41", "ports": ["udp/20000", "udp/4000-4001"]},
+    ]
+    text = render([of_hypervisor(marked_ports=marked)], 14789)
+    rules = [line.strip() for line in chain(text, "to_vx1001").splitlines()][:7]
+    assert rules[0].startswith("meta mark set 0x7678 ")
+    assert rules[1:] == [
+        "udp dport { 20000, 4000-4001 } meta mark set 0x76780022",
+        "udp sport { 20000, 4000-4001 } meta mark set 0x76780022",
+        "tcp dport { 5061 } meta mark set 0x7678002e",
+        "tcp sport { 5061 } meta mark set 0x7678002e",
+        "udp dport { 16384-32767 } meta mark set 0x7678002e",
+        "udp sport { 16384-32767 } meta mark set 0x7678002e",
+    ]
+    assert "mark set 0x7678002e" not in chain(text, "from_vx1001")
+    *_head, first, second, last = chain(text, "untracked_out").splitlines()
+    assert first.strip() == "udp dport 4789 meta mark 0x76780022 ip6 dscp cs0 ip6 dscp set af41"
+    assert second.strip() == "udp dport 4789 meta mark 0x7678002e ip6 dscp cs0 ip6 dscp set ef"
+    assert last.strip() == "udp dport 4789 notrack meta mark set 0"
+
+
 def test_without_ends_the_ports_are_closed() -> None:
     text = chain(render([of_gateway(ends=[], peers={})], 14789), "input")
     assert "udp dport 4789 drop" in text
