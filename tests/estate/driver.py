@@ -139,9 +139,11 @@ def registry_answers() -> None:
 
 
 def restart(host: str) -> None:
+    """Reboot a host; the controller may know its old hardware address for some time."""
     subprocess.run(
         [str(PODMAN), "restart", "--time", "5", f"bocage-demo-{host}"], check=True, capture_output=True, timeout=90
     )
+    eventually(lambda: answers_ssh(host), 60, f"{host} answers the controller again")
 
 
 def answers_ssh(host: str) -> bool:
