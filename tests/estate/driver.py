@@ -146,6 +146,34 @@ def restart(host: str) -> None:
     eventually(lambda: answers_ssh(host), 60, f"{host} answers the controller again")
 
 
+def reaches(host: str, other: str) -> bool:
+    return " 0% packet loss" in on(host, f"ping -n -c1 -W1 {other}.demo.internal", check=False)
+
+
+def gateway_health(host: str) -> dict[str, Any]:
+    """What the gateway finds of itself; nothing while it starts."""
+    found = json.loads(on(host, "cat /run/bocage/gateway/health.json", check=False) or "{}")
+    assert isinstance(found, dict)
+    return found
+
+
+def reboot(host: str) -> None:
+    """Reboot a host and wait until it is what it was before, without a play."""
+    restart(host)
+    eventually(
+        lambda: on(host, "systemctl is-system-running", check=False).strip() == "running", 60, f"{host} runs again"
+    )
+    # an old session is given up 15 seconds after its first packet without an answer (WireGuard, section 6)
+    for other in MANAGED:
+        eventually(lambda other=other: reaches(other, host), 60, f"{other} reaches {host} again")
+    if host.startswith("gw"):
+        eventually(
+            lambda: gateway_health(host).get("healthy", False) and not gateway_health(host)["released"],
+            60,
+            f"{host} carries the LAN's traffic again",
+        )
+
+
 def answers_ssh(host: str) -> bool:
     address = yaml.safe_load((ROOT / "lab/estates/demo.yml").read_text())["lab_hosts"][host]["management"]
     try:

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Any host of the estate reboots, and the estate is well again without a play."""
+
+from __future__ import annotations
+
+import driver
+import pytest
+
+
+@pytest.mark.parametrize("host", driver.MANAGED)
+def test_a_host_that_reboots_is_what_it_was(host: str) -> None:
+    driver.reboot(host)
+
+
+def test_nothing_is_to_be_done_after_all_of_them() -> None:
+    driver.registry_answers()
+    for host in driver.MANAGED:
+        driver.on(host, "systemctl start bocage-agent-report")
+    run = driver.playbook("playbooks/prove.yml")
+    assert run.ok, run.failures
+    run = driver.playbook("playbooks/site.yml")
+    assert run.ok, run.failures
+    assert run.changed_tasks == []
