@@ -53,13 +53,13 @@ def _weight(name: str, gateway: Host) -> bytes:
     return hashlib.sha256(f"{name}|{gateway.name}".encode()).digest()
 
 
-# Site, own name where it has ways of its own, whether it is without a public endpoint, and without one on the LAN.
-Placement = tuple[str, str | None, bool, bool]
+# Site, own name where it has ways of its own and nothing otherwise, whether it is without a public endpoint, and without one on the LAN.
+Placement = tuple[str, str, bool, bool]
 
 
 def placement(host: Host) -> Placement:
     """Hosts that are placed alike have links to the same gateways."""
-    own = host.name if host.is_gateway or host.is_hub else None
+    own = host.name if host.is_gateway or host.is_hub else ""
     return (host.site.name, own, host.endpoint is None, host.lan_endpoint is None)
 
 
