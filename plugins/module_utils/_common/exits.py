@@ -53,7 +53,8 @@ def _weight(name: str, gateway: Host) -> bytes:
     return hashlib.sha256(f"{name}|{gateway.name}".encode()).digest()
 
 
-# Site, own name where it has ways of its own and nothing otherwise, whether it is without a public endpoint, and without one on the LAN.
+# Site, own name where it has ways of its own and nothing otherwise, whether it is without a public endpoint, and
+# without one on the LAN.
 Placement = tuple[str, str, bool, bool]
 
 
