@@ -9,8 +9,8 @@ from typing import Any
 import driver
 import pytest
 
-# One of each way; the long drill has more of them (make drills).
-TAKEOVERS = 9
+# Each way twice and more.
+TAKEOVERS = 21
 
 
 @pytest.fixture(scope="module")
