@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import json
 import socket
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 
 from bocage_core._common import atomic
 from bocage_core._common.errors import BadInput
+from bocage_core._common.icmp import version_of
 from bocage_core._gateway.health import Seen, Sibling, State, Verdict, judge
 from bocage_core._gateway.places import DRAIN_FILE, HEALTH_FILE, RUN_DIRECTORY
 
@@ -45,6 +45,7 @@ class Health:
             self._silence = self._interval * settings["multiplier"]
             self._rise: float = settings["rise_seconds"]
             self._echo = Echo(settings["targets"], settings["lan_interface"])
+            self._forwarding = [FORWARDING[version] for version in {version_of(one) for one in settings["targets"]}]
         except (KeyError, TypeError, ValueError) as error:
             raise BadInput(f"The settings {SETTINGS} cannot be used: {error!r}; run playbooks/gateways.yml.") from error
         self._paths, self._routes = Daemon(FRR_DIRECTORY / "bfdd.vty"), Daemon(FRR_DIRECTORY / "bgpd.vty")
@@ -69,10 +70,8 @@ class Health:
         for opened in self._echo.sockets:
             loop.add_reader(opened, self._echo.take, opened)
         # FRR may take its time; whoever waits for it would seem silent to the other gateways
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch_paths())
-            tasks.create_task(self._speak())
-            tasks.create_task(self._watch())
+        # gathered and not grouped: what one of them raises comes out as it is, and main has a sentence for it
+        await asyncio.gather(self._watch_paths(), self._speak(), self._watch())
 
     async def _watch(self) -> None:
         # a task that nobody holds may be collected before it ends
@@ -100,7 +99,9 @@ class Health:
             await asyncio.to_thread(self._announce)
             with contextlib.suppress(TimeoutError):
                 pause = self._interval if self._said is None else SAY_AGAIN_SECONDS
-                await asyncio.wait_for(self._changed.wait(), pause)
+                # not wait_for, which in Python 3.11 may lose the word to end where the wait is over at the same time
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
 
     def _look(self, now: float) -> bool:
         """Ask the targets; False where the gateway itself was held up, so that nobody's silence means anything."""
@@ -142,16 +143,10 @@ class Health:
             hosts=self._hosts,
             siblings=self._heard,
             drained=DRAIN_FILE.exists(),
-            forwards=self._forwards(),
+            # of the families that the LAN's targets have
+            forwards=all(path.read_text().strip() != "0" for path in self._forwarding),
         )
         return judge(seen, self._state, self._silence, self._rise)
-
-    def _forwards(self) -> bool:
-        """Whether the kernel passes on packets of the families that the LAN's targets have."""
-        return all(
-            FORWARDING[version].read_text().strip() != "0"
-            for version in {ipaddress.ip_address(target).version for target in self._echo.answered_at}
-        )
 
     def _act(self, verdict: Verdict) -> None:
         changed = verdict.state.healthy != self._state.healthy

@@ -139,15 +139,18 @@ def registry_answers() -> None:
 
 
 def restart(host: str) -> None:
-    """Reboot a host; the controller may know its old hardware address for some time."""
+    """Reboot a host and wait until all of it runs; the controller may know its old hardware address for some time."""
     subprocess.run(
         [str(PODMAN), "restart", "--time", "5", f"bocage-demo-{host}"], check=True, capture_output=True, timeout=90
     )
     eventually(lambda: answers_ssh(host), 60, f"{host} answers the controller again")
+    eventually(
+        lambda: on(host, "systemctl is-system-running", check=False).strip() == "running", 60, f"{host} runs again"
+    )
 
 
-def reaches(host: str, other: str) -> bool:
-    return " 0% packet loss" in on(host, f"ping -n -c1 -W1 {other}.demo.internal", check=False)
+def reaches(host: str, target: str) -> bool:
+    return " 0% packet loss" in on(host, f"ping -n -c1 -W1 {target}", check=False)
 
 
 def gateway_health(host: str) -> dict[str, Any]:
@@ -160,18 +163,27 @@ def gateway_health(host: str) -> dict[str, Any]:
 def reboot(host: str) -> None:
     """Reboot a host and wait until it is what it was before, without a play."""
     restart(host)
-    eventually(
-        lambda: on(host, "systemctl is-system-running", check=False).strip() == "running", 60, f"{host} runs again"
-    )
     # an old session is given up 15 seconds after its first packet without an answer (WireGuard, section 6)
     for other in MANAGED:
-        eventually(lambda other=other: reaches(other, host), 60, f"{other} reaches {host} again")
+        eventually(lambda other=other: reaches(other, f"{host}.demo.internal"), 60, f"{other} reaches {host} again")
     if host.startswith("gw"):
         eventually(
             lambda: gateway_health(host).get("healthy", False) and not gateway_health(host)["released"],
             60,
             f"{host} carries the LAN's traffic again",
         )
+
+
+def nothing_is_left_to_do() -> None:
+    """Every host has reported, the estate proves itself, and a play finds nothing to change."""
+    registry_answers()
+    for host in MANAGED:
+        on(host, "systemctl start bocage-agent-report")
+    run = playbook("playbooks/prove.yml")
+    assert run.ok, run.failures
+    run = playbook("playbooks/site.yml")
+    assert run.ok, run.failures
+    assert run.changed_tasks == []
 
 
 def answers_ssh(host: str) -> bool:

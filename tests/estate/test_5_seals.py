@@ -139,10 +139,6 @@ def test_a_role_that_fails_leaves_no_seal_and_the_next_run_completes_it(with_jit
 
 def test_a_reboot_leaves_seals_whole() -> None:
     driver.restart("wrs1")
-    driver.eventually(
-        lambda: driver.on("wrs1", "systemctl is-system-running", check=False).strip() == "running", 60, "wrs1 runs"
-    )
-    driver.eventually(lambda: driver.answers_ssh("wrs1"), 60, "wrs1 is found at its new hardware address")
     driver.eventually(lambda: not broken("wrs1"), 30, f"the seals of wrs1 hold again: {seals('wrs1')}")
 
 

@@ -3,12 +3,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import socket
-import time as real_time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,64 +13,7 @@ from bocage_agent import gateway_health
 from bocage_agent.gateway_health import DOUBT_PENALTY, Health
 from bocage_core._common.errors import BadInput
 from bocage_core._gateway.routing import DRAINED, HEALTHY, UNHEALTHY
-
-SETTINGS: dict[str, Any] = {
-    "address": "::1",
-    "siblings": {"fd00::2": "gw2"},
-    "interval_milliseconds": 20,
-    "multiplier": 3,
-    "rise_seconds": 0,
-    "targets": ["198.18.1.20"],
-    "lan_interface": "lan0",
-}
-SILENCE, INTERVAL = 0.06, 0.02
-
-
-class Clock:
-    """Goes on when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def time(self) -> float:
-        return self.now + 1_700_000_000
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-time = Clock()
-
-
-class FakeEcho:
-    def __init__(self, targets: Sequence[str], interface: str) -> None:
-        self.answered_at = dict.fromkeys(targets, float("-inf"))
-        self.sockets: list[socket.socket] = []
-        self.answering = True
-        self.interface = interface
-
-    def send(self) -> None:
-        if self.answering:
-            self.answered_at = dict.fromkeys(self.answered_at, gateway_health.time.monotonic())
-
-
-class FakeDaemon:
-    """FRR: the paths that live, and what it was told."""
-
-    def __init__(self, path: Path, _timeout: float = 2.0) -> None:
-        self.name = path.name
-        self.peers = ["fd00:3::1", "fd00::2"]
-        self.told: list[list[str]] = []
-        self.away = False
-
-    def ask(self, commands: Sequence[str]) -> list[str]:
-        if self.away:
-            raise ConnectionError("away")
-        self.told.append(list(commands))
-        return [json.dumps([{"peer": peer, "status": "up"} for peer in self.peers]) for _command in commands]
+from gateway_fakes import INTERVAL, SETTINGS, SILENCE, put_in_place, time
 
 
 class Heart:
@@ -129,14 +68,8 @@ class Gateway:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(gateway_health, "RUN_DIRECTORY", tmp_path)
-    monkeypatch.setattr(gateway_health, "DRAIN_FILE", tmp_path / "drain")
-    monkeypatch.setattr(gateway_health, "FORWARDING", {4: tmp_path / "forwarding4", 6: tmp_path / "forwarding6"})
-    (tmp_path / "forwarding4").write_text("1\n")
-    (tmp_path / "forwarding6").write_text("0\n")
+    put_in_place(tmp_path, monkeypatch)
     monkeypatch.setattr(gateway_health, "time", time)
-    monkeypatch.setattr(gateway_health, "Echo", FakeEcho)
-    monkeypatch.setattr(gateway_health, "Daemon", FakeDaemon)
     return tmp_path
 
 
@@ -312,36 +245,6 @@ def test_a_missing_setting_is_named(folder: Path) -> None:
         Health(settings)
 
 
-def test_connections_are_shared_before_traffic_comes_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loop itself, over a real socket, until somebody ends it."""
-    shared: list[bool] = []
-
-    async def share() -> None:
-        shared.append(True)
-
-    monkeypatch.setattr(gateway_health, "time", real_time)
-    monkeypatch.setattr(gateway_health, "_share_connections", share)
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-        probe.bind(("::1", 0))
-        monkeypatch.setattr(gateway_health, "HEARTBEAT_PORT", probe.getsockname()[1])
-    health = Health({**SETTINGS, "siblings": {"::1": "gw2"}, "rise_seconds": 0.1, "multiplier": 1000})
-
-    async def live() -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(health.run(), 1.0)
-
-    asyncio.run(live())
-    health._heart.close()
-    assert len(shared) == 1, "once for each way back"
-    # it hears its own voice as the sibling's here: what is sent is what is read
-    assert json.loads((folder / "health.json").read_text())["siblings"]["gw2"]["healthy"] is True
-
-
-def test_without_a_program_to_ask_there_is_nothing_to_share(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    asyncio.run(gateway_health._share_connections())
-
-
 def test_without_settings_it_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -360,29 +263,6 @@ def test_one_that_was_held_up_itself_takes_nobody_for_silent(gateway: Gateway) -
     assert not gateway.health._look(time.monotonic())
     time.sleep(INTERVAL)
     assert gateway.health._look(time.monotonic())
-
-
-def test_a_slow_frr_holds_up_nothing_else(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway_health, "time", real_time)
-    health = Health({**SETTINGS, "siblings": {"::1": "gw2"}})
-    looked: list[float] = []
-
-    class Slow(FakeDaemon):
-        def ask(self, commands: Sequence[str]) -> list[str]:
-            real_time.sleep(0.4)
-            return super().ask(commands)
-
-    async def live() -> None:
-        health._paths, health._routes = Slow(Path("bfdd.vty")), Slow(Path("bgpd.vty"))  # type: ignore[assignment]
-        monkeypatch.setattr(gateway_health.Health, "_act", lambda _self, _verdict: looked.append(real_time.monotonic()))
-        tasks = asyncio.gather(health._watch(), health._watch_paths())
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(tasks, 0.35)
-        # the program ends when the answer is there
-        assert len(looked) > 5 and not health._hosts
-
-    asyncio.run(live())
-    health._heart.close()
 
 
 def test_one_that_passes_nothing_on_does_not_do_well(gateway: Gateway, folder: Path) -> None:
