@@ -36,17 +36,20 @@ from .interface import (
 from .way_back import Present, look, saved, script, way_back
 
 _LIVE = "live interface"
-# A crash of wireguard-go restarts what requires it; what is bound to it would only stop.
-# On a restart the old process is still leaving when the interface is wanted again.
+# A crash of wireguard-go restarts what is part of it; what is bound to it would only stop. It is not required: a start
+# may fail, as wg(8) takes a socket for a stale one between its bind and its listen and removes it (any reader at that
+# moment does it), so it is started until it runs. On a restart the old process is still leaving, too.
 USERSPACE_DROP_IN = """\
 # Managed by Bocage.
 [Unit]
-Requires=bocage-wireguard-go@{name}.service
+Wants=bocage-wireguard-go@{name}.service
 After=bocage-wireguard-go@{name}.service
+PartOf=bocage-wireguard-go@{name}.service
 
 [Service]
 ExecStartPre=
-ExecStartPre=/bin/sh -c 'for try in $(seq 100); do ip link show dev {name} >/dev/null 2>&1 && exit 0; \
+ExecStartPre=/bin/sh -c 'for try in $(seq 100); do \
+ip link show dev {name} >/dev/null 2>&1 && ss -Hxl | grep -q "/wireguard/{name}.sock " && exit 0; \
 systemctl start bocage-wireguard-go@{name}.service; sleep 0.05; done; exit 1'
 """
 

@@ -81,15 +81,16 @@ def test_userspace_where_the_kernel_has_none(host: FakeHost) -> None:
     host.kernel = False
     assert converge(host)["backend"] == "userspace"
     drop_in = (host.folder / "userspace.conf").read_text().splitlines()
-    assert drop_in[1:7] == [
+    assert drop_in[1:8] == [
         "[Unit]",
-        f"Requires=bocage-wireguard-go@{NAME}.service",
+        f"Wants=bocage-wireguard-go@{NAME}.service",
         f"After=bocage-wireguard-go@{NAME}.service",
+        f"PartOf=bocage-wireguard-go@{NAME}.service",
         "",
         "[Service]",
         "ExecStartPre=",
     ]
-    assert drop_in[7].count(NAME) == 2 and len(drop_in) == 8
+    assert drop_in[8].count(NAME) == 3 and len(drop_in) == 9
     assert "systemctl daemon-reload" in host.changes
     # what runs is kept, also where it was stopped, and whatever the kernel learns later
     host.kernel = True
