@@ -29,7 +29,7 @@ export LC_ALL := C.UTF-8
 say = @printf '\n==> %s\n' "$(1)"
 lab = ansible-playbook -i localhost, -e ansible_python_interpreter=$(VENV)/bin/python -e @lab/estates/$(LAB).yml
 
-.PHONY: help demo test test-unit test-molecule test-estate drills lint bench docs build lab-up lab-down lab-status lab-shell converge clean venv role
+.PHONY: help demo test test-unit test-molecule test-estate drills scenarios lint bench docs build lab-up lab-down lab-status lab-shell converge clean venv role
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,11 +59,11 @@ demo: venv ## bring up the demo estate, converge it, prove it, show it
 	@tests/timed.sh "6/6 the estate as it reports itself" ansible-playbook -i $(INVENTORY) playbooks/show.yml
 	@cat lab/what-next.txt
 
-test: venv ## everything: lint, unit and repository tests, scenarios, the whole estate
+test: venv ## everything: lint, unit and repository tests, scenarios, the whole estate and its drills
 	@tests/timed.sh "1/4 lint" $(MAKE) --no-print-directory lint
 	@tests/timed.sh "2/4 unit and repository tests" $(MAKE) --no-print-directory test-unit
 	@tests/timed.sh "3/4 scenarios" $(MAKE) --no-print-directory test-molecule
-	@tests/timed.sh "4/4 the whole estate" $(MAKE) --no-print-directory test-estate
+	@tests/timed.sh "4/4 the whole estate and its drills" $(MAKE) --no-print-directory test-estate
 
 test-unit: venv build/src ## unit tests and tests on the tree
 	pytest tests/unit tests/repo $(ARGS)
@@ -72,14 +72,17 @@ test-molecule: venv ## scenarios in containers (SCENARIO=name for one)
 	@lab/bootstrap.sh lab
 	tests/molecule.sh $(or $(SCENARIO),$(SCENARIOS))
 
-drills: venv build/src ## the long forms: takeovers, layer 2, voice, tenants, rotation, sizes of packets, lost ways
+drills: venv build/src ## drills of the whole estate alone (takeovers, drains, rotation, reboots)
 	@lab/bootstrap.sh lab
-	@tests/timed.sh "1/2 drills of the whole estate" pytest tests/drills -p no:cacheprovider $(ARGS)
-	@tests/timed.sh "2/2 scenarios" tests/molecule.sh $(DRILLS)
+	pytest tests/drills -p no:cacheprovider $(ARGS)
 
-test-estate: venv build/src ## the demo estate from end to end, with faults and attacks
+scenarios: venv ## the scenarios that make test leaves out: layer 2, voice, tenants, rotation, sizes of packets, lost ways
 	@lab/bootstrap.sh lab
-	pytest tests/estate -p no:cacheprovider $(ARGS)
+	tests/molecule.sh $(DRILLS)
+
+test-estate: venv build/src ## the demo estate from end to end, with faults, attacks and drills
+	@lab/bootstrap.sh lab
+	pytest tests/estate tests/drills -p no:cacheprovider $(ARGS)
 
 lint: venv build/src ## ansible-lint, ruff, mypy, yamllint, sanity of the built artifact
 	tests/lint.sh

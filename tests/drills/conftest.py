@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One demo estate for all drills, made new, converged and taken down after."""
+"""One demo estate for all drills: that of the tests before them, or made new, converged and taken down after."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import driver  # noqa: E402
 @pytest.fixture(scope="session", autouse=True)
 def the_estate() -> Iterator[None]:
     """KEEP_LAB=1 uses and leaves what stands, as it stands."""
-    keep = os.environ.get("KEEP_LAB") == "1"
+    keep = os.environ.get("KEEP_LAB") == "1" or driver.brought_up
     if not keep:
         driver.lab("down")
         driver.lab("up")

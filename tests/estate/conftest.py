@@ -24,6 +24,7 @@ def the_lab() -> Iterator[None]:
     if not keep:
         driver.lab("down")
     driver.lab("up")
+    driver.brought_up = True
     yield
     if not keep:
         driver.lab("down")
