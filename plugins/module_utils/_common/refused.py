@@ -28,6 +28,10 @@ Code = Literal[
     "other_host",
     "other_role",
     "wrong_desired",
+    "rolled_back",
+    "wrong_digest",
+    "incomplete",
+    "too_slow",
 ]
 
 
