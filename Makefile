@@ -47,6 +47,7 @@ build/src: ## the library and the programs as import packages, for tests and the
 	@mkdir -p $@
 	@ln -sfn ../../plugins/module_utils $@/bocage_core
 	@ln -sfn ../../apps/agent $@/bocage_agent
+	@ln -sfn ../../apps/packager $@/bocage_packager
 	@ln -sfn ../../apps/registry $@/bocage_registry
 	@ln -sfn ../../apps/segments $@/bocage_segments
 

@@ -19,12 +19,13 @@ step() {
 mkdir -p build/src
 ln -sfn ../../plugins/module_utils build/src/bocage_core
 ln -sfn ../../apps/agent build/src/bocage_agent
+ln -sfn ../../apps/packager build/src/bocage_packager
 ln -sfn ../../apps/registry build/src/bocage_registry
 ln -sfn ../../apps/segments build/src/bocage_segments
 
 step "ruff check" ruff check --quiet .
 step "ruff format" ruff format --quiet --check .
-step "mypy" mypy --no-error-summary -p bocage_core -p bocage_agent -p bocage_registry -p bocage_segments
+step "mypy" mypy --no-error-summary -p bocage_core -p bocage_agent -p bocage_packager -p bocage_registry -p bocage_segments
 step "yamllint" yamllint --strict --config-file .config/yamllint.yml .
 step "changelog fragments" antsibull-changelog lint
 step "ansible-lint" ansible-lint --offline -q --config-file .config/ansible-lint.yml

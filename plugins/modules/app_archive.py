@@ -28,7 +28,7 @@ options:
   app:
     description: Which application.
     type: str
-    choices: [agent, registry, segments]
+    choices: [agent, packager, registry, segments]
     required: true
   collection_directory:
     description: Folder of this collection, with its sources and lock files.
@@ -131,7 +131,7 @@ def build(module: AnsibleModule) -> dict:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "app": {"type": "str", "choices": ["agent", "registry", "segments"], "required": True},
+            "app": {"type": "str", "choices": ["agent", "packager", "registry", "segments"], "required": True},
             "collection_directory": {"type": "path", "required": True},
             "directory": {"type": "path", "required": True},
             "python": {"type": "path", "required": True},

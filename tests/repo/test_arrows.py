@@ -94,7 +94,7 @@ def test_the_library_uses_no_more_than_the_controller_installs() -> None:
     assert used <= names_of("requirements/runtime.in")
 
 
-@pytest.mark.parametrize("app", ["agent", "registry", "segments"])
+@pytest.mark.parametrize("app", ["agent", "packager", "registry", "segments"])
 def test_a_program_has_what_the_library_uses(app: str) -> None:
     """What an archive holds is enough for the parts of the library that the program imports, step by step."""
     known = {

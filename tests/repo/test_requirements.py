@@ -8,7 +8,7 @@ import re
 import pytest
 import tree
 
-SETS = ("agent", "bench", "dev", "registry", "runtime", "segments")
+SETS = ("agent", "bench", "dev", "packager", "registry", "runtime", "segments")
 
 
 def locked(name: str) -> dict[str, str]:
@@ -55,7 +55,7 @@ def test_all_that_is_asked_for_is_locked(name: str) -> None:
     assert wanted(name) <= locked(name).keys()
 
 
-@pytest.mark.parametrize("name", ["agent", "registry", "runtime"])
+@pytest.mark.parametrize("name", ["agent", "packager", "registry", "runtime"])
 def test_tests_run_with_the_versions_that_are_shipped(name: str) -> None:
     ours = locked("dev")
     other = {one: (version, ours.get(one)) for one, version in locked(name).items() if ours.get(one) != version}

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: verbs, their options, and what each is for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from bocage_core._common.errors import BadInput
+
+PROGRAM = "bocage-package"
+CODES = """exit codes:
+  0  done, or accepted
+  1  refused: not accepted, not passed, or (diff) not the same
+  2  usage or bad input; nothing was changed
+  3  could not be done: a disk, a network or a container failed
+"""
+# More than one reads: the kinds of packages, each a template of `init`.
+TEMPLATES = ("base", "group", "host", "unit", "profile", "selfservice", "policy")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, like everything else here; an option has one spelling."""
+
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(**keywords, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message[:1].upper()}{message[1:].rstrip('.')}; see {self.prog} --help.")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of one call. Raises BadInput; SystemExit only for --help."""
+    parser = _Parser(
+        prog=PROGRAM,
+        description="Makes, signs, judges, tries and publishes packages.",
+        epilog=CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document on the standard output")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
+    for add in (_making, _judging, _reading, _repository):
+        add(verbs)
+    for verb in verbs.choices.values():
+        # after the verb, too; absent there, it does not undo the one before the verb
+        verb.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as JSON, for programs")
+    return parser.parse_args(arguments)
+
+
+def _making(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    init = verbs.add_parser("init", help="begin a package: a folder with its control file and setup.py")
+    init.add_argument("folder", type=Path, help="the new folder")
+    source = init.add_mutually_exclusive_group()
+    source.add_argument("--template", choices=TEMPLATES, help="an empty package of this type (default: base)")
+    source.add_argument("--deb", type=Path, metavar="FILE", help="from a Debian package")
+    source.add_argument("--appimage", metavar="FILE|URL", help="from an AppImage; a URL needs --sha256")
+    source.add_argument(
+        "--flatpak", metavar="REF|FILE", help="from an application's id, a full ref or a .flatpakref file"
+    )
+    source.add_argument("--folder", dest="content", type=Path, metavar="PATH", help="from a folder of files to place")
+    init.add_argument("--package", help="name of the package; else it is made from the source")
+    init.add_argument("--version", help="its version; else it is made from the source")
+    init.add_argument("--prefix", default="", help="put before a name that is made, as in acme-")
+    init.add_argument("--maintainer", default="", help="who answers for it")
+    init.add_argument("--sha256", metavar="HEX", help="digest of what a URL gives")
+    init.add_argument("--target", metavar="PATH", help="where the files of --folder go on a host")
+    init.add_argument("--remote", metavar="NAME|URL", help="where a Flatpak comes from (default: flathub)")
+
+    build = verbs.add_parser("build", help="make the unsigned .wapt file of a folder")
+    build.add_argument("folder", type=Path)
+    build.add_argument("--output", type=Path, metavar="DIR", help="folder for the file (default: beside the source)")
+
+    sign = verbs.add_parser("sign", help="sign a folder, or a .wapt file anew, into a signed .wapt file")
+    sign.add_argument("source", type=Path, metavar="FOLDER|FILE")
+    sign.add_argument("--certificate", type=Path, required=True, metavar="FILE", help="PEM, the signer's first")
+    key = sign.add_mutually_exclusive_group(required=True)
+    key.add_argument("--key", type=Path, metavar="FILE", help="PEM private key (PKCS#8)")
+    key.add_argument("--pkcs11", metavar="URI", help="a key on a token, as in pkcs11:token=estate;object=developer")
+    sign.add_argument("--passphrase-file", type=Path, metavar="FILE", help="holds the passphrase (or the token's PIN)")
+    sign.add_argument("--output", type=Path, metavar="DIR", help="folder for the file (default: beside the source)")
+    sign.add_argument("--at", metavar="TIME", help="the date of the signature (default: now)")
+
+    test = verbs.add_parser("test", help="install and remove a package in a container of the lab")
+    test.add_argument("file", type=Path, metavar="FOLDER|FILE")
+    test.add_argument("--image", help="image of the container (default: the lab's)")
+    test.add_argument("--podman", default=None, help="podman, or the lab's wrapper of it")
+    test.add_argument("--timeout", type=int, default=900, metavar="SECONDS", help="for each step (default: 900)")
+    test.add_argument("--keep", action="store_true", help="leave the container for a look inside")
+
+
+def _judging(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    verify = verbs.add_parser("verify", help="is a package signed by whom we trust, and whole (X.509 part of the rule)")
+    verify.add_argument("file", type=Path, metavar="FILE.wapt")
+    index = verbs.add_parser("verify-index", help="the entries of a Packages index: which are signed by whom we trust")
+    index.add_argument("file", type=Path, metavar="Packages")
+    action = verbs.add_parser("verify-action", help="is a signed action from whom we trust, and for this moment")
+    action.add_argument("file", type=Path, metavar="FILE")
+    action.add_argument(
+        "--max-age", type=float, default=60.0, metavar="SECONDS", help="age, and lead, of an action (default: 60)"
+    )
+    for verb in (verify, index, action):
+        verb.add_argument(
+            "--trust",
+            type=Path,
+            required=True,
+            metavar="DIR",
+            help="PEM certificates (*.crt, *.pem): authorities or pinned signers; revocation lists (*.crl)",
+        )
+        verb.add_argument("--at", metavar="TIME", help="judge as of this time (default: now)")
+    compare = verbs.add_parser("compare-versions", help="-1, 0 or 1, as A is older than, equal to or newer than B")
+    compare.add_argument("a", metavar="A")
+    compare.add_argument("b", metavar="B")
+
+
+def _reading(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    show = verbs.add_parser("show", help="control, files and signer of a package, not judged")
+    show.add_argument("file", type=Path, metavar="FOLDER|FILE")
+    diff = verbs.add_parser("diff", help="what differs between two packages: control, files, signer")
+    diff.add_argument("old", type=Path, metavar="OLD")
+    diff.add_argument("new", type=Path, metavar="NEW")
+
+
+def _repository(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    index = verbs.add_parser("index", help="write the index Packages (for WAPT agents) of a folder of packages")
+    index.add_argument("folder", type=Path, help="holds .wapt files")
+    index.add_argument("--output", type=Path, metavar="FILE", help="default: Packages in that folder")
