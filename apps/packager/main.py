@@ -91,7 +91,7 @@ def _say(answer: Answer, as_json: bool) -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         # whoever read has enough; nothing is flushed into the closed pipe at exit
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
     return answer.status
 
 
