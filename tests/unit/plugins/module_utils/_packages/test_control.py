@@ -23,6 +23,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
+from fuzzing import few
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -177,6 +178,7 @@ def test_what_would_not_read_back_is_not_written(fields: dict[str, str | int]) -
         render_control(Control({"package": "a", **fields}))
 
 
+@few
 @given(st.dictionaries(keys, texts, max_size=6))
 def test_what_was_written_is_read_back(fields: dict[str, str | int]) -> None:
     try:
@@ -189,6 +191,7 @@ def test_what_was_written_is_read_back(fields: dict[str, str | int]) -> None:
         assert list(parse_control(raw).fields) == list(fields)
 
 
+@few
 @given(st.binary(max_size=200) | st.text("ab:: \n\t\r\ufeff\x00é", max_size=60).map(str.encode))
 def test_fuzz_bytes_raise_nothing_else(data: bytes) -> None:
     try:

@@ -6,6 +6,7 @@ import wapt_vectors
 from bocage_core._common.errors import BadInput
 from bocage_core._packages.requests import Request, parse_request, parse_requests
 from bocage_core._packages.versions import Version
+from fuzzing import few
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,6 +75,7 @@ def test_a_long_list_is_not_read() -> None:
         parse_requests("," * 65537)
 
 
+@few
 @given(operators, versions, versions)
 def test_a_request_agrees_with_the_order_of_versions(operator: str, bound: str, found: str) -> None:
     one, other = Version.parse(found), Version.parse(bound)
@@ -86,6 +88,7 @@ def test_a_request_agrees_with_the_order_of_versions(operator: str, bound: str, 
     assert parse_request(str(request)) == request
 
 
+@few
 @given(st.text(max_size=80) | st.text("ab(), <>=1.-", max_size=30))
 def test_fuzz_text_is_a_list_of_requests_or_refused(text: str) -> None:
     try:

@@ -5,6 +5,7 @@ import pytest
 import wapt_vectors
 from bocage_core._common.errors import BadInput
 from bocage_core._packages.versions import Version, compare
+from fuzzing import few
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -73,6 +74,7 @@ def test_a_version_keeps_how_it_was_written_and_equals_its_other_spellings() -> 
     assert Version.parse("1") != "1"
 
 
+@few
 @given(written, written, written)
 @example("1.0", "1.0-0", "1")
 def test_versions_have_one_order(a: str, b: str, c: str) -> None:
@@ -85,6 +87,7 @@ def test_versions_have_one_order(a: str, b: str, c: str) -> None:
         assert hash(Version.parse(a)) == hash(Version.parse(b)) and compare(a, c) == compare(b, c)
 
 
+@few
 @given(st.text(max_size=150) | st.text("0123456789.-", max_size=20))
 def test_fuzz_text_is_a_version_or_refused(text: str) -> None:
     assert not usable(text) or str(Version.parse(text)) == text

@@ -9,6 +9,7 @@ import wapt_vectors
 from bocage_core._common.errors import BadInput
 from bocage_core._common.refused import Refused
 from bocage_core._packages import wapt_json
+from fuzzing import few
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,7 @@ def test_moments_escapes_and_names() -> None:
     )
 
 
+@few
 @given(values)
 def test_what_was_written_is_read_back_and_has_one_spelling(value: object) -> None:
     written = wapt_json.dumps(value)
@@ -74,6 +76,7 @@ def test_what_is_too_long_is_not_parsed() -> None:
     assert refusal.value.code == "oversized"
 
 
+@few
 @given(st.binary(max_size=200) | st.text('{}[]":,\\u019eE.-ntf ', max_size=60).map(str.encode))
 def test_fuzz_bytes_raise_nothing_else(data: bytes) -> None:
     try:
