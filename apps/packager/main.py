@@ -19,12 +19,17 @@ from .options import PROGRAM, parse
 
 # The module that has a verb, as the function of the verb's name.
 _MODULES = {
+    "check-keys": "publisher",
+    "commit": "publisher",
     "compare-versions": "verify",
     "diff": "diff",
     "index": "index",
     "init": "init",
     "build": "make",
     "sign": "make",
+    "online-keys": "publisher",
+    "refresh": "publisher",
+    "replicate": "publisher",
     "show": "show",
     "verify": "verify",
     "verify-action": "verify",

@@ -41,7 +41,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on the standard output")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
-    for add in (_making, _judging, _reading, _repository):
+    for add in (_making, _judging, _reading, _repository, _publisher):
         add(verbs)
     for verb in verbs.choices.values():
         # after the verb, too; absent there, it does not undo the one before the verb
@@ -126,3 +126,24 @@ def _repository(verbs: argparse._SubParsersAction[_Parser]) -> None:
     index = verbs.add_parser("index", help="write the index Packages (for WAPT agents) of a folder of packages")
     index.add_argument("folder", type=Path, help="holds .wapt files")
     index.add_argument("--output", type=Path, metavar="FILE", help="default: Packages in that folder")
+
+
+def _publisher(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    keys = verbs.add_parser("online-keys", help="make the keys of snapshot and timestamp on the host that publishes")
+    keys.add_argument("folder", type=Path, help="where they stay")
+    commit = verbs.add_parser("commit", help="publish a change that others signed; the first makes the repository")
+    commit.add_argument("change", type=Path, metavar="FILE")
+    refresh = verbs.add_parser("refresh", help="sign snapshot and timestamp again where they are about to end")
+    for verb in (commit, refresh):
+        verb.add_argument("--keys", type=Path, required=True, metavar="DIR", help="keys of snapshot and timestamp")
+        verb.add_argument("--snapshot-days", type=int, default=7, metavar="DAYS", help="validity (default: 7)")
+        verb.add_argument("--timestamp-hours", type=int, default=24, metavar="HOURS", help="validity (default: 24)")
+    replicate = verbs.add_parser("replicate", help="bring an untrusted copy up to date")
+    replicate.add_argument("--root", type=Path, required=True, metavar="FILE", help="the pinned root")
+    replicate.add_argument(
+        "--from", dest="source", action="append", required=True, metavar="URL|DIR", help="the best one first"
+    )
+    check = verbs.add_parser("check-keys", help="that a publisher holds no private key but those of two roles")
+    check.add_argument("--more", type=Path, action="append", default=[], metavar="DIR", help="another folder to search")
+    for verb in (commit, refresh, replicate, check):
+        verb.add_argument("folder", type=Path, metavar="REPOSITORY")

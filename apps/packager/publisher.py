@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs on the host that publishes, and on copies: no person, no key but those of snapshot and timestamp."""
+
+from __future__ import annotations
+
+import tempfile
+from argparse import Namespace
+from datetime import timedelta
+from pathlib import Path
+
+from bocage_core._common import timestamps
+from bocage_core._common.atomic import read_bounded, write_file
+from bocage_core._common.errors import BadInput, BocageError
+from bocage_core._packages import repository_keys, repository_layout, repository_publish, repository_refresh
+from bocage_core._packages.change_archive import read_change
+from bocage_core._packages.repository_key_check import find_private_keys
+from bocage_core._packages.repository_refresh import OnlineKeys
+from bocage_core._packages.repository_replica import replicate as replicate_from
+from bocage_core._packages.repository_store import Store
+
+from .answers import FAILED, GOOD, REFUSED, Answer
+
+ROLES = ("snapshot", "timestamp")
+_MAX_ROOT = 1 << 20
+
+
+def online_keys(options: Namespace) -> Answer:
+    """Make the keys of snapshot and timestamp where they are not there; their public halves are the answer."""
+    made, public = [], {}
+    options.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    for role in ROLES:
+        path = options.folder / f"{role}.key"
+        if not path.exists():
+            repository_keys.generate_key_file(path, None)
+            made.append(role)
+        key = repository_keys.load_signer(path, None).public_key
+        public[role] = repository_keys.write_public_key(key).decode()
+        write_file(options.folder / f"{role}.pub", public[role].encode(), 0o644)
+    lines = [f"{role}: {'made' if role in made else 'there'}" for role in ROLES]
+    return Answer({"changed": bool(made), "made": made, "public": public}, lines)
+
+
+def commit(options: Namespace) -> Answer:
+    """Take in a change that others signed; the first one makes the repository."""
+    folder, now = options.folder, timestamps.now()
+    online = _online(options.keys)
+    folder.mkdir(parents=True, exist_ok=True)
+    # beside the repository, so that files are moved and not copied again
+    with tempfile.TemporaryDirectory(prefix=".change-", dir=folder) as laid:
+        change = read_change(options.change, Path(laid))
+        new = not (folder / repository_layout.PUBLIC / repository_layout.metadata_file("timestamp", None)).exists()
+        take = repository_publish.init if new else repository_publish.commit
+        take(folder, change, online, now, _lifetimes(options))
+    lists = sorted(change.lists)
+    done = {"changed": True, "new": new, "lists": lists, "files": len(change.files)}
+    return Answer(done, [f"{'Made' if new else 'Published'}: {len(change.files)} files, lists {', '.join(lists)}"])
+
+
+def refresh(options: Namespace) -> Answer:
+    """Sign again what is about to end; a list that a person has to sign soon is told, and is no failure yet."""
+    if not (options.folder / repository_layout.PUBLIC).exists():
+        return Answer({"changed": False, "written": {}, "expiries": []}, ["Nothing was published here yet."])
+    done = repository_refresh.refresh(options.folder, _online(options.keys), timestamps.now(), _lifetimes(options))
+    cleared = repository_publish.clear(options.folder, timestamps.now())
+    urgent = [one for one in done["expiries"] if one["state"] in ("alert", "expired")]
+    lines = [f"{role}: version {version} signed" for role, version in done["written"].items()]
+    lines += [f"{one['role']}: {one['state']}, ends {one['expires']}" for one in urgent]
+    document = {"changed": bool(done["written"]) or done["finished"], **done, "cleared": cleared}
+    return Answer(document, lines, FAILED if any(one["state"] == "expired" for one in urgent) else GOOD)
+
+
+def replicate(options: Namespace) -> Answer:
+    """Bring a copy up to date from the first source that answers with something newer that is good."""
+    root = read_bounded(options.root, _MAX_ROOT)
+    failures = []
+    for source in options.source:
+        try:
+            done = replicate_from(source, options.folder, root)
+        except BocageError as error:
+            failures.append(f"{source}: {error}")
+            continue
+        lines = [f"Timestamp {done['timestamp']} of {source}: {done['files']} files, {done['bytes']} bytes came."]
+        return Answer({"changed": bool(done["files"]), "source": source, "failures": failures, **done}, lines)
+    raise BocageError(f"No source could be copied from, and the copy stays as it was. {' '.join(failures)}")
+
+
+def check_keys(options: Namespace) -> Answer:
+    """Whether the folders of a publisher hold no private key but those of snapshot and timestamp."""
+    root = Store(options.folder).root_bytes()
+    folders = [options.folder, *options.more]
+    found = [
+        {"path": str(one.path), "reason": one.reason} for folder in folders for one in find_private_keys(folder, root)
+    ]
+    lines = [f"{one['path']}: {one['reason']}" for one in found] or [
+        "No private key but those of snapshot and timestamp."
+    ]
+    return Answer({"clean": not found, "found": found}, lines, REFUSED if found else GOOD)
+
+
+def _online(folder: Path) -> OnlineKeys:
+    """All keys of a role, since two sign while one is rotated: `snapshot.key`, `snapshot-2.key` and so on."""
+    signers = {
+        role: [repository_keys.load_signer(path, None) for path in sorted(folder.glob(f"{role}*.key"))]
+        for role in ROLES
+    }
+    for role, found in signers.items():
+        if not found:
+            raise BadInput(f"There is no key of the role {role} in {folder}; make it with bocage-package online-keys.")
+    return repository_refresh.online_keys(signers["snapshot"], signers["timestamp"])
+
+
+def _lifetimes(options: Namespace) -> repository_layout.Lifetimes:
+    return repository_layout.Lifetimes(
+        snapshot=timedelta(days=options.snapshot_days), timestamp=timedelta(hours=options.timestamp_hours)
+    )
