@@ -69,9 +69,9 @@ def read_change(path: Path, folder: Path) -> Change:
                     number = int(_known(_FILE.fullmatch(member.name), member.name)[1])
                     if number >= len(names):
                         raise _refused(f"has a file {number} without a name")
-                    laid = folder / str(number)
+                    name, laid = _stored(names[number]), folder / str(number)
                     _lay(archive, member, laid)
-                    change.files[_stored(names[number])] = laid
+                    change.files[name] = laid
     except (tarfile.TarError, UnicodeDecodeError, EOFError) as error:
         raise _refused("is no change, or ends too early") from error
     except OSError as error:

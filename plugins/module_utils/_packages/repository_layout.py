@@ -47,7 +47,8 @@ _BINS = ((2_000, 0), (8_000, 8), (32_000, 9), (120_000, 10), (MAX_TARGETS, 11))
 # A name that a file can have on every system and that needs no thought in a URL or a shell.
 _SEGMENT = r"(?![.~-])[^\x00-\x20\x7f-\x9f\u2028\u2029/\\:*?\"'<>|%#&;$`\[\]{}]{1,200}(?<![.])"
 _PATH = re.compile(
-    rf"(?:(?:base|group|unit|profile|selfservice|policy|crl)/{_SEGMENT}|host/[a-z0-9][a-z0-9-]{{0,62}}/{_SEGMENT}"
+    rf"(?:(?:base|group|unit|profile|selfservice|policy|crl|rollouts)/{_SEGMENT}"
+    rf"|host/[a-z0-9][a-z0-9-]{{0,62}}/{_SEGMENT}"
     rf"|masters(?:/{_SEGMENT}){{1,3}})"
 )
 _ROLE = re.compile(r"[a-z][a-z0-9-]{0,80}")
@@ -83,7 +84,8 @@ def check_path(path: str) -> str:
     if not is_path(path):
         raise BadInput(
             f"{ascii(path)[:80]} is not the path of a target: write base/NAME, group/NAME, unit/NAME, profile/NAME,"
-            " selfservice/NAME, policy/NAME, host/SITE/NAME, crl/NAME or masters/NAME, in names without spaces."
+            " selfservice/NAME, policy/NAME, host/SITE/NAME, crl/NAME, rollouts/NAME or masters/NAME,"
+            " in names without spaces."
         )
     return path
 

@@ -45,14 +45,16 @@ def estate_delegations(
     sites: Mapping[str, Sequence[tuf.Key]],
     revokers: Sequence[tuf.Key],
     image_signers: Sequence[tuf.Key],
+    rollouts: Sequence[tuf.Key] = (),
 ) -> list[Delegation]:
-    """The delegations of an estate; only what developers sign may execute."""
+    """The delegations of an estate; only what developers sign may execute. Rollouts are signed without a person."""
     found = [
         Delegation("base", ("base/*",), tuple(developers), may_execute=True),
         Delegation("deployers", DEPLOYER_PATHS, tuple(deployers)),
         *(Delegation(f"host-{site}", (f"host/{site}/*",), tuple(keys)) for site, keys in sites.items()),
         Delegation("crl", ("crl/*",), tuple(revokers)),
         Delegation("masters", MASTER_PATHS, tuple(image_signers)),
+        Delegation("rollouts", ("rollouts/*",), tuple(rollouts)),
     ]
     return [one for one in found if one.keys]
 
