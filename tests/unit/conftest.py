@@ -17,6 +17,7 @@ from bocage_core._state import enrolment as enrolments
 from bocage_core._state import report as reports
 from bocage_core._state.enrolment import Enrolment
 from bocage_core._state.report import Report
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 SECTIONS: dict[str, Any] = {
     "system": {
@@ -114,3 +115,28 @@ class SignedEstate:
 @pytest.fixture
 def signed_estate() -> SignedEstate:
     return SignedEstate()
+
+
+class RsaKeys:
+    """RSA keys of 2,048 bits, made once: each test takes them from the first on."""
+
+    def __init__(self) -> None:
+        self.made: list[rsa.RSAPrivateKey] = []
+        self.taken = 0
+
+    def __call__(self) -> rsa.RSAPrivateKey:
+        if self.taken == len(self.made):
+            self.made.append(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+        self.taken += 1
+        return self.made[self.taken - 1]
+
+
+@pytest.fixture(scope="session")
+def all_rsa_keys() -> RsaKeys:
+    return RsaKeys()
+
+
+@pytest.fixture
+def rsa_keys(all_rsa_keys: RsaKeys) -> RsaKeys:
+    all_rsa_keys.taken = 0
+    return all_rsa_keys
