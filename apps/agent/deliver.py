@@ -25,6 +25,8 @@ _HOPELESS = {"forked", "malformed", "oversized", "wrong_type"}
 # Answers that an enrolment, posted by the host itself, can change.
 _ENROL_FIRST = {"unknown_host", "unknown_generation", "bad_signature"}
 _MAX_ANSWER_BYTES = 65536
+# some actions of the largest size
+_MAX_PAGE_BYTES = 512 * 1024
 _SPOOLED = "the reports stay in the spool and are sent again later"
 
 Log = Callable[[str], None]
@@ -67,6 +69,7 @@ class Client:
         name = address.hostname or ""
         host = settings.registry_address or name
         self._name = name
+        self._seconds = settings.request_timeout_seconds
         self._base = f"https://{f'[{host}]' if ':' in host else host}:{address.port or 443}"
         try:
             context = ssl.create_default_context(cafile=str(settings.ca_file))
@@ -83,11 +86,19 @@ class Client:
         )
 
     def post(self, path: str, body: bytes) -> Answer:
+        return self._ask("POST", path, _MAX_ANSWER_BYTES, content=body)
+
+    def get(self, path: str, authorization: str, seconds: int) -> Answer:
+        """Ask for what may take so many seconds to come."""
+        timeout = httpx.Timeout(self._seconds, read=self._seconds + seconds)
+        return self._ask("GET", path, _MAX_PAGE_BYTES, headers={"Authorization": authorization}, timeout=timeout)
+
+    def _ask(self, method: str, path: str, most: int, **options: Any) -> Answer:
         url = f"{self._base}{path}"
         try:
             # Whatever address is connected to, the certificate has to bear the registry's name.
-            with self._client.stream("POST", url, content=body, extensions={"sni_hostname": self._name}) as response:
-                return Answer(response.status_code, _document(response))
+            with self._client.stream(method, url, extensions={"sni_hostname": self._name}, **options) as response:
+                return Answer(response.status_code, _document(response, most))
         except httpx.HTTPError as error:
             raise Unreachable(f"{self._base} does not answer as {self._name}: {sentence(str(error))}") from error
 
@@ -148,12 +159,12 @@ def _enrol(settings: Settings, client: Client, refused: Answer, log: Log) -> Ans
     return answer if answer.code is not None else refused
 
 
-def _document(response: httpx.Response) -> dict[str, Any]:
+def _document(response: httpx.Response, most: int) -> dict[str, Any]:
     """The answer as an object; from something in between that is no registry, an empty one."""
     body = bytearray()
     for chunk in response.iter_bytes():
         body += chunk
-        if len(body) > _MAX_ANSWER_BYTES:
+        if len(body) > most:
             return {}
     try:
         document = json.loads(body)

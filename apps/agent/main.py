@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`bocage-agent report [--print]`, `status`, `seals check|write|verify` and `gateway-health`.
+"""`bocage-agent report [--print]`, `status`, `seals check|write|verify`, `listen` and `gateway-health`.
 
 Loading is most of the time of a short call, so that each verb loads what it needs and no more.
 """
@@ -34,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = read_settings(options.config)
         if options.verb == "status":
             _show(_status(settings))
+        elif options.verb == "listen":
+            from .listen import listen
+
+            listen(settings, _log)
         elif options.verb == "seals":
             return _seals(settings, options)
         elif options.print:
@@ -68,13 +72,14 @@ def _options(arguments: list[str]) -> Any:
     report = verbs.add_parser("report", help="make a report and deliver it with all that waits")
     report.add_argument("--print", action="store_true", help="only print what would be reported")
     status = verbs.add_parser("status", help="show what was delivered and what waits")
+    listening = verbs.add_parser("listen", help="wait for signed actions and do them")
     seals = verbs.add_parser("seals", help="check, write or show the seals of this host")
     deeds = seals.add_subparsers(dest="deed", required=True, prog="bocage-agent seals")
     check = deeds.add_parser("check", help="answer the request of a controller on the standard input")
     write = deeds.add_parser("write", help="seal what a controller signed, from the standard input")
     verify = deeds.add_parser("verify", help="show all seals; fails where one is not intact")
     verify.add_argument("--json", action="store_true", help="as JSON")
-    for verb in (report, status, check, write, verify):
+    for verb in (report, status, listening, check, write, verify):
         verb.add_argument("--config", type=Path, default=argparse.SUPPRESS, help="the settings file")
     parser.parse_args(arguments, options)
     return options

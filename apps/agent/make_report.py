@@ -15,6 +15,8 @@ from bocage_core._state.enrolment import Enrolment
 from bocage_core._state.report import MAX_REPORT_BYTES, Report
 
 from . import chain
+from .action_store import FILE as ACTIONS_FILE
+from .action_store import read_section
 from .collect_gateway import collect_gateway
 from .collect_load import collect_load
 from .collect_mesh import collect_mesh
@@ -46,6 +48,9 @@ def collect(settings: Settings, enrolment: Enrolment) -> dict[str, Any]:
     if segments is not None:
         sections["segments"] = segments
     sections["seals"] = collect_seals(settings)
+    actions = read_section(settings.state_directory / ACTIONS_FILE)
+    if actions is not None:
+        sections["actions"] = actions
     return sections
 
 
@@ -102,7 +107,7 @@ def spool_report(settings: Settings, spool: Spool, log: Log) -> Report:
 def sign_fitting(report: Report, private_key_pem: bytes) -> tuple[Report, bytes]:
     """Sign; where the peers of a large hub would not fit, fewer are listed and all are still counted.
 
-    Then paths go that carry what is planned, and all findings on a seal but the first.
+    Then paths go that carry what is planned, all findings on a seal but the first, and older answers to actions.
     """
     while True:
         payload = report.to_payload()
@@ -128,4 +133,8 @@ def _shorter(sections: Mapping[str, Any]) -> dict[str, Any] | None:
     if any(len(seal["findings"]) > 1 for seal in seals.values()):
         fewer = {role: {**seal, "findings": seal["findings"][:1]} for role, seal in seals.items()}
         return {**sections, "seals": fewer}
+    actions = sections.get("actions")
+    if actions and len(actions["answers"]) > 1:
+        newest = dict(list(actions["answers"].items())[: len(actions["answers"]) // 2])
+        return {**sections, "actions": {**actions, "answers": newest}}
     return None

@@ -26,6 +26,7 @@ _OPTIONAL = frozenset(
         "nftables_directory",
         "seals_directory",
         "seal_public_key_file",
+        "actions_file",
     }
 )
 _GATEWAY = frozenset({"lan_interface"})
@@ -50,6 +51,8 @@ class Settings:
     seals_directory: Path
     seal_public_key_file: Path
     """The public half of the key that the controller signs seals with."""
+    actions_file: Path = Path("/etc/bocage/actions.json")
+    """Who may ask this host for what by a signed action."""
 
 
 def read_settings(path: Path) -> Settings:
@@ -80,6 +83,7 @@ def read_settings(path: Path) -> Settings:
             seal_public_key_file=_path(
                 {"seal_public_key_file": "/etc/bocage/seal.pub", **document}, "seal_public_key_file", what
             ),
+            actions_file=_path({"actions_file": "/etc/bocage/actions.json", **document}, "actions_file", what),
         )
     except OSError as error:
         raise BadInput(f"The agent's settings {path} cannot be read: {error.strerror}; run the role agent.") from error

@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from .actions import Actions
 from .database import Database
 from .listing import Listing
 from .metrics import Metrics
@@ -24,6 +25,7 @@ from .readers import Denied
 from .routes import router
 from .settings import Settings
 from .store import Clock, Store
+from .waiting import WaitingRoom
 
 THINNING_SECONDS = 600
 _log = logging.getLogger("bocage_registry")
@@ -44,8 +46,10 @@ _STATUS: dict[Code, int] = {
     "revoked": 403,
     "expired": 403,
     "enrolment_conflict": 409,
+    "wrong_clock": 403,
+    "too_many": 503,
 }
-_DOCUMENTS = {"/v1/enrolments": "enrolment", "/v1/reports": "report"}
+_DOCUMENTS = {"/v1/enrolments": "enrolment", "/v1/reports": "report", "/v1/actions": "action"}
 
 
 def create_app(settings: Settings, clock: Clock = timestamps.now) -> FastAPI:
@@ -57,6 +61,8 @@ def create_app(settings: Settings, clock: Clock = timestamps.now) -> FastAPI:
     app.state.database = database
     app.state.store = Store(database, settings, clock)
     app.state.listing = Listing(database)
+    app.state.actions = Actions(database, settings, clock)
+    app.state.waiting = WaitingRoom(settings.waiting_hosts)
     app.state.metrics = Metrics()
     app.include_router(router)
     app.add_exception_handler(Refused, _refused)
@@ -82,6 +88,7 @@ async def _thin(app: FastAPI) -> None:
     while True:
         try:
             removed = await run_in_threadpool(app.state.store.thin_history)
+            await run_in_threadpool(app.state.actions.forget_expired)
             if removed:
                 _log.info("Removed %d reports from the history that are past the declared time.", removed)
         except SQLAlchemyError as error:

@@ -16,6 +16,7 @@ from bocage_core._common import canonical, timestamps
 from bocage_core._common.refused import Refused
 from sqlalchemy import Connection, Row, func, select
 
+from .actions import Waiting
 from .database import Database
 from .tables import enrolment_history, hosts, report_history
 
@@ -99,6 +100,12 @@ class Listing:
             raise Refused("malformed", "The cursor in since was not given out by this registry; leave it out.")
         epoch, change = parts.groups()
         return (int(change), False) if epoch == self._database.epoch else (0, True)
+
+
+def actions_page(found: Waiting, retry_seconds: int) -> bytes:
+    """What waits for a host, as it was received."""
+    head = {"cursor": found.cursor, "retry_seconds": retry_seconds}
+    return _object(head, [("actions", b"[" + b",".join(_embed(one) for one in found.envelopes) + b"]")])
 
 
 def _scoped(query: Any, tenant: str | None) -> Any:

@@ -12,6 +12,7 @@ _GAUGES = {
     "reported": ("bocage_registry_hosts_reported", "Hosts with at least one report in their generation."),
     "revoked": ("bocage_registry_hosts_revoked", "Hosts whose enrolment was revoked."),
     "forked": ("bocage_registry_hosts_forked", "Hosts with proof that two machines speak with one key."),
+    "waiting": ("bocage_registry_hosts_waiting", "Hosts that wait for an action at this moment."),
     "kept_reports": ("bocage_registry_reports_kept", "Reports in the history."),
 }
 

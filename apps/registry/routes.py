@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from bocage_core._common import fields
 from bocage_core._common.refused import Refused
+from bocage_core._state.action import MAX_ACTION_BYTES
 from bocage_core._state.enrolment import LABEL, MAX_ENROLMENT_BYTES
 from bocage_core._state.report import MAX_REPORT_BYTES
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,14 +15,16 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from . import schemas
-from .listing import MAX_PAGE
+from .listing import MAX_PAGE, actions_page
 from .readers import Denied, current_reader, estate_wide, scope
 from .settings import Reader
 from .store import Stored
+from .waiting import MAX_WAIT_SECONDS, RETRY_SECONDS, wait_for
 
 router = APIRouter()
 ReaderHere = Annotated[Reader, Depends(current_reader)]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+Wait = Annotated[int, Query(ge=0, le=MAX_WAIT_SECONDS)]
 Tenant = Annotated[str | None, Query(pattern=f"^{LABEL.pattern}$")]
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -94,6 +97,48 @@ def get_history(
     return _found(host_id, body)
 
 
+@router.post(
+    "/v1/actions",
+    openapi_extra=schemas.envelope_body(MAX_ACTION_BYTES),
+    responses={**_ERRORS, 200: {"model": schemas.TakenDocument}},
+)
+async def post_action(request: Request) -> Response:
+    """Take an action that one of the estate's action keys has signed, and hand it to its hosts until it ends."""
+    raw = await bounded_body(request, MAX_ACTION_BYTES, "The action")
+    taken = await run_in_threadpool(request.app.state.actions.add, raw)
+    request.app.state.waiting.wake(taken.action.host_ids)
+    request.app.state.metrics.count("action", "duplicate" if taken.duplicate else "accepted")
+    return JSONResponse(
+        {
+            "nonce": taken.action.nonce,
+            "hosts": len(taken.action.host_ids) - len(taken.unknown),
+            "unknown": list(taken.unknown),
+            "duplicate": taken.duplicate,
+        }
+    )
+
+
+@router.get(
+    "/v1/hosts/{host_id}/actions",
+    openapi_extra=schemas.HOST_PROOF,
+    responses={**_READ_ERRORS, 200: {"model": schemas.ActionsDocument}},
+)
+async def get_actions(request: Request, host_id: str, wait: Wait = 0, after: str | None = None) -> Response:
+    """What waits for a host that proves who it is; with `wait`, as soon as something comes, or empty at the end."""
+    state = request.app.state
+    await run_in_threadpool(state.actions.check_host, _host_id(host_id), request.headers.get("authorization"))
+    retry = 0
+    with state.waiting.place(host_id) as event:
+        # the place is taken before the first look, so that nothing comes unseen between the two
+        found = await run_in_threadpool(state.actions.pending, host_id, after)
+        if not found.envelopes and wait and event is not None:
+            await wait_for(event, wait)
+            found = await run_in_threadpool(state.actions.pending, host_id, after)
+        elif event is None:
+            retry = RETRY_SECONDS
+    return Response(actions_page(found, retry), media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
 @router.get("/healthz", response_class=JSONResponse)
 def healthz(request: Request) -> dict[str, str]:
     """Whether the registry and its database answer."""
@@ -104,7 +149,9 @@ def healthz(request: Request) -> dict[str, str]:
 @router.get("/metrics", response_class=PlainTextResponse, responses=_READ_ERRORS)
 def metrics(request: Request, reader: ReaderHere) -> str:
     estate_wide(reader)
-    text: str = request.app.state.metrics.text(request.app.state.listing.counts())
+    text: str = request.app.state.metrics.text(
+        {**request.app.state.listing.counts(), "waiting": len(request.app.state.waiting)}
+    )
     return text
 
 

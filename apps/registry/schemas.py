@@ -58,6 +58,19 @@ class HistoryDocument(BaseModel):
     reports: list[ReceivedReport]
 
 
+class TakenDocument(BaseModel):
+    nonce: str
+    hosts: int
+    unknown: list[str]
+    duplicate: bool
+
+
+class ActionsDocument(BaseModel):
+    cursor: str
+    retry_seconds: int
+    actions: list[dict[str, Any]]
+
+
 class ErrorDocument(BaseModel):
     error: str
     code: str
@@ -72,3 +85,9 @@ def envelope_body(maximum: int) -> dict[str, Any]:
             "content": {"application/json": {"schema": EnvelopeDocument.model_json_schema()}},
         }
     }
+
+
+# FastAPI would take the header out of the description where it is no parameter of the function.
+HOST_PROOF: dict[str, Any] = {
+    "description": "The header Authorization holds Bocage-Host and, in base64, a statement signed with the report key."
+}

@@ -4,19 +4,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bocage_core._common import atomic, canonical, dsse, fields
 from bocage_core._common.errors import BadInput, BocageError
+from bocage_core._state.action import Key, read_public_key
 from bocage_core._state.enrolment import LABEL
 
+DEFAULT_WAITING_HOSTS = 300
 DEFAULT_LISTEN = "unix:/run/bocage-registry/registry.sock"
 _LISTEN = re.compile(r"unix:/.+|.+:[0-9]{1,5}")
 _URL = re.compile(r"[a-z][a-z0-9+]*://.*")
 _REQUIRED = frozenset({"database_url", "enrolment_public_key_file", "readers", "history_seconds", "clock_skew_seconds"})
-_OPTIONAL = frozenset({"listen"})
+_OPTIONAL = frozenset({"listen", "action_keys", "waiting_hosts"})
 _READER = frozenset({"name", "token_sha256", "tenant"})
 _NONE: frozenset[str] = frozenset()
 
@@ -38,6 +41,10 @@ class Settings:
     history_seconds: int = 30 * 86400
     clock_skew_seconds: int = 300
     listen: str = DEFAULT_LISTEN
+    action_keys: Mapping[str, Key] = field(default_factory=dict)
+    """By the name that envelopes call a key; without any, no action is taken."""
+    waiting_hosts: int = DEFAULT_WAITING_HOSTS
+    """How many hosts may wait for an answer at a time; the others ask again later."""
 
 
 def read_settings(path: Path) -> Settings:
@@ -55,6 +62,10 @@ def read_settings(path: Path) -> Settings:
             history_seconds=fields.integer(document, "history_seconds", "the file", 0),
             clock_skew_seconds=fields.integer(document, "clock_skew_seconds", "the file", 1),
             listen=fields.text(document, "listen", "the file", _LISTEN) if "listen" in document else DEFAULT_LISTEN,
+            action_keys=_action_keys(document.get("action_keys", {})),
+            waiting_hosts=fields.integer(
+                {"waiting_hosts": DEFAULT_WAITING_HOSTS, **document}, "waiting_hosts", "the file", 0, 100_000
+            ),
         )
     except OSError as error:
         raise BadInput(f"The settings in {path} cannot be read: {error.strerror}: {error.filename}.") from error
@@ -71,6 +82,14 @@ def _reader(value: Any) -> Reader:
         token_sha256=fields.text(document, "token_sha256", "a reader", fields.SHA256),
         tenant=None if tenant is None else fields.text(document, "tenant", "a reader", LABEL),
     )
+
+
+def _action_keys(value: Any) -> dict[str, Key]:
+    """The public keys in base64 by their names; which of them may ask for what is the hosts' question."""
+    what = "action_keys in the file"
+    named = fields.record(value, what)
+    keys = [Key(name, read_public_key(fields.text(named, name, what, fields.KEY), what), frozenset()) for name in named]
+    return {dsse.key_id(key.public): key for key in keys}
 
 
 def _public_key(path: Path) -> bytes:

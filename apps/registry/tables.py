@@ -90,3 +90,23 @@ report_history = Table(
     UniqueConstraint("host_id", "generation", "counter"),
     Index("report_history_by_day", "host_id", "day", "id"),
 )
+
+# Actions wait here until they end; a database of before gets these tables when it is opened.
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("nonce", String(32), nullable=False, unique=True),
+    Column("not_after", BigInteger, nullable=False, index=True),
+    Column("envelope", LargeBinary, nullable=False),
+    # a number is never given out twice, because hosts ask for what came after one
+    sqlite_autoincrement=True,
+)
+
+action_hosts = Table(
+    "action_hosts",
+    metadata,
+    Column("host_id", String(36), primary_key=True),
+    Column("action_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Index("action_hosts_by_action", "action_id"),
+)

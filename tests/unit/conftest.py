@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 from bocage_core._common import canonical, dsse, timestamps
+from bocage_core._state import action as actions
 from bocage_core._state import enrolment as enrolments
 from bocage_core._state import report as reports
+from bocage_core._state.action import Action, Key, Policy
 from bocage_core._state.enrolment import Enrolment
 from bocage_core._state.report import Report
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -90,10 +92,39 @@ class SignedHost:
 class SignedEstate:
     private: bytes = field(default_factory=dsse.generate_private_key)
     now: datetime = field(default_factory=timestamps.now)
+    action_private: bytes = field(default_factory=dsse.generate_private_key)
 
     @property
     def public(self) -> bytes:
         return dsse.public_key_of(self.private)
+
+    @property
+    def action_key(self) -> Key:
+        return Key("anna", dsse.public_key_of(self.action_private), frozenset({"operator"}))
+
+    @property
+    def policy(self) -> Policy:
+        """Anna may act as an operator, who may do everything but install."""
+        key = self.action_key
+        verbs = frozenset({"report", "audit", "update", "upgrade", "remove"})
+        return Policy({dsse.key_id(key.public): key}, {"operator": verbs, "deployer": frozenset({"install"})})
+
+    def action(self, *hosts: SignedHost, **changes: Any) -> Action:
+        action = actions.make(
+            [one.enrolment.host_id for one in hosts],
+            changes.pop("verb", "update"),
+            changes.pop("arguments", {}),
+            changes.pop("role", "operator"),
+            now=self.now,
+            random=os.urandom,
+        )
+        return replace(action, **changes)
+
+    def sign_action(self, action: Action, private: bytes | None = None) -> bytes:
+        return json.dumps(actions.sign(action, private or self.action_private)).encode()
+
+    def action_bytes(self, *hosts: SignedHost, **changes: Any) -> bytes:
+        return self.sign_action(self.action(*hosts, **changes))
 
     def host(self, name: str = "gw1", tenant: str | None = "acme", **changes: Any) -> SignedHost:
         private = dsse.generate_private_key()

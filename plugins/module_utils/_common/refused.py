@@ -32,6 +32,9 @@ Code = Literal[
     "wrong_digest",
     "incomplete",
     "too_slow",
+    "wrong_clock",
+    "not_permitted",
+    "too_many",
 ]
 
 

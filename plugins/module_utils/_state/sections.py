@@ -21,6 +21,8 @@ MAX_EXITS = 20
 MAX_SEGMENTS = 64
 # one that is in use, and one beside it while keys rotate; more only where something went wrong
 MAX_LIVE_EPOCHS = 4
+MAX_ACTIONS = 20
+ACTION_STATES = ("accepted", "running", "done", "failed", "refused")
 SEAL_STATES = ("intact", "broken", "changed", "stale", "missing", "refused")
 _SECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
@@ -28,6 +30,7 @@ _PREFIX = re.compile(r"[0-9a-f.:]{2,45}/[0-9]{1,3}")
 _ENDPOINT = re.compile(r"(\[[0-9a-f:.]{2,45}(%[A-Za-z0-9_.-]{1,15})?\]|[0-9.]{7,15}):[0-9]{1,5}")
 _PEER = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _ADDRESS = re.compile(r"[0-9a-f.:]{2,45}")
+_NONCE = re.compile(r"[0-9a-f]{32}")
 _MAX_COUNT = 2**64 - 1
 
 
@@ -173,7 +176,27 @@ def _check_seal(seal: dict[str, Any], what: str) -> None:
     fields.texts(seal, "findings", what, most=MAX_SEAL_FINDINGS)
 
 
+def _check_actions(section: dict[str, Any], what: str) -> None:
+    answers = fields.record(section.get("answers"), f"answers in {what}")
+    if len(answers) > MAX_ACTIONS:
+        raise fields.malformed(what, f"has more than {MAX_ACTIONS} answers")
+    for nonce, one in answers.items():
+        answer = fields.record(one, f"an answer in {what}")
+        if not _NONCE.fullmatch(nonce) or answer.get("state") not in ACTION_STATES:
+            raise fields.malformed(what, "has an answer with an unusable nonce or an unknown state")
+        for name in ("verb", "role", "key", "result"):
+            fields.text(answer, name, what)
+        if answer.get("code") is not None:
+            fields.text(answer, "code", what, _SECTION_NAME)
+        timestamps.parse(answer.get("received_at"), f"received_at of {what}")
+    for code in fields.record(section.get("refused"), f"refused in {what}"):
+        fields.integer(section["refused"], code, what)
+    if section.get("problem") is not None:
+        fields.text(section, "problem", what)
+
+
 _CHECKS = {
+    "actions": _check_actions,
     "system": _check_system,
     "mesh": _check_mesh,
     "gateway": _check_gateway,

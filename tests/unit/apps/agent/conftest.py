@@ -98,7 +98,13 @@ class LiveRegistry:
         chain, private = self.authority.issue(self.certificate_name)
         readers = (Reader("test", hashlib.sha256(b"t").hexdigest(), None),)
         self.app = create_app(
-            Settings(f"sqlite:///{self.folder}/registry.db", self.estate.public, readers, history_seconds=86400)
+            Settings(
+                f"sqlite:///{self.folder}/registry.db",
+                self.estate.public,
+                readers,
+                history_seconds=86400,
+                action_keys=self.estate.policy.keys,
+            )
         )
         config = uvicorn.Config(
             self._losing,

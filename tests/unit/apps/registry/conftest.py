@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
+from bocage_core._state import poll as polls
+from bocage_core._state.poll import Poll
 from bocage_registry.app import create_app
 from bocage_registry.settings import Reader, Settings
 from fastapi import FastAPI
@@ -36,7 +38,15 @@ class Registry:
         readers = tuple(
             Reader(name, hashlib.sha256(name.encode()).hexdigest(), tenant) for name, tenant in TOKENS.items()
         )
-        settings = Settings(self.url, self.estate.public, readers, history_seconds=3600, clock_skew_seconds=300)
+        settings = Settings(
+            self.url,
+            self.estate.public,
+            readers,
+            history_seconds=3600,
+            clock_skew_seconds=300,
+            action_keys=self.estate.policy.keys,
+            waiting_hosts=2,
+        )
         self.app = create_app(settings, self.clock)
 
     def clock(self) -> datetime:
@@ -56,6 +66,17 @@ class Registry:
 
     def report(self, raw: bytes) -> httpx.Response:
         return self.ask("POST", "/v1/reports", content=raw)
+
+    def act(self, raw: bytes) -> httpx.Response:
+        return self.ask("POST", "/v1/actions", content=raw)
+
+    def poll(self, host: Any, parameters: str = "", proof: str | None = None) -> httpx.Response:
+        header = {"Authorization": self.proof(host) if proof is None else proof}
+        return self.ask("GET", f"/v1/hosts/{host.enrolment.host_id}/actions{parameters}", headers=header)
+
+    def proof(self, host: Any, **changes: Any) -> str:
+        who = {"host_id": host.enrolment.host_id, "generation": host.enrolment.generation, **changes}
+        return polls.header(Poll(**who), host.report_private)
 
     def read(self, path: str, token: str = "estate", **headers: str) -> httpx.Response:
         return self.ask("GET", path, headers={"Authorization": f"Bearer {token}", **headers})

@@ -51,6 +51,8 @@ def test_settings_are_read(tmp_path: Path, signed_estate: Any) -> None:
         ({"readers": [{"name": "a", "token": "secret"}]}, "A reader lacks"),
         ({"readers": [{"name": "a", "token_sha256": "secret", "tenant": None}]}, "token_sha256"),
         ({"history_seconds": "1d"}, "history_seconds"),
+        ({"action_keys": {"estate": "secret"}}, "no usable text in estate"),
+        ({"waiting_hosts": -1}, "waiting_hosts"),
         ({"colour": 1}, "unknown fields: colour"),
         ({"listen": "8480"}, "listen"),
         ({"enrolment_public_key_file": "/nonexistent/key"}, "/nonexistent/key"),
@@ -95,6 +97,8 @@ def test_openapi_describes_every_endpoint(capsys: pytest.CaptureFixture[str]) ->
         "/v1/hosts",
         "/v1/hosts/{host_id}",
         "/v1/hosts/{host_id}/history",
+        "/v1/hosts/{host_id}/actions",
+        "/v1/actions",
         "/healthz",
         "/metrics",
     }
