@@ -28,6 +28,7 @@ from cryptography.x509.oid import NameOID
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from listening_host import Ear
 from sealed_host import SealedHost
 
 NAME = "registry.demo.internal"
@@ -235,3 +236,8 @@ def agent(tmp_path: Path, signed_estate: Any, live_registry: LiveRegistry, capfd
 @pytest.fixture
 def sealed(tmp_path: Path, signed_estate: Any) -> SealedHost:
     return SealedHost(tmp_path / "sealed", signed_estate.host("gw1"))
+
+
+@pytest.fixture
+def ear(agent: Any, signed_estate: Any) -> Ear:
+    return Ear(agent, signed_estate)

@@ -8,7 +8,6 @@ import json
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,83 +17,10 @@ from bocage_agent import action_store, action_verbs
 from bocage_agent import listen as listen_module
 from bocage_agent.action_store import ActionStore, read_section
 from bocage_agent.action_verbs import Child
-from bocage_agent.deliver import Answer, Client, Unreachable
-from bocage_agent.listen import Listener
-from bocage_agent.settings import read_settings
 from bocage_core._common import dsse
-from bocage_core._common.errors import BocageError
 from bocage_core._common.refused import Refused
 from bocage_core._state import action as actions
-from bocage_core._state.sections import check_sections
-
-
-@dataclass
-class Ear:
-    """A host with its policy, whose children only say what they would have done."""
-
-    agent: Any
-    estate: Any
-    offset: timedelta = field(default_factory=timedelta)
-    said: list[str] = field(default_factory=list)
-    begun: list[list[str]] = field(default_factory=list)
-    script: str = "print('first line'); print('2 packages were upgraded.')"
-
-    def __post_init__(self) -> None:
-        self.policy_file = self.agent.folder / "actions.json"
-        self.policy_file.write_text(json.dumps(self.document()))
-        self.agent.configure(actions_file=str(self.policy_file))
-        self.start()
-
-    def document(self) -> dict[str, Any]:
-        policy = self.estate.policy
-        return {
-            "keys": {
-                key.name: {"public_key": base64.b64encode(key.public).decode(), "roles": sorted(key.roles)}
-                for key in policy.keys.values()
-            },
-            "roles": {role: sorted(verbs) for role, verbs in policy.roles.items()},
-        }
-
-    def start(self) -> None:
-        self.settings = read_settings(self.agent.config)
-        self.listener = Listener(self.settings, self.said.append, self.begin, self.clock)
-
-    def clock(self) -> datetime:
-        moment: datetime = self.estate.now + self.offset
-        return moment
-
-    def begin(self, command: Sequence[str], seconds: int, name: str) -> Child:
-        self.begun.append(list(command))
-        return Child([sys.executable, "-c", self.script], seconds)
-
-    @property
-    def host(self) -> Any:
-        return self.agent.host
-
-    def hear(self, raw: bytes) -> list[str]:
-        """Judge an action, do what was accepted, and give the verbs that were done."""
-        before = len(self.begun)
-        self.listener.judge(raw)
-        while not self.listener.accepted.empty():
-            self.listener.do(self.listener.accepted.get())
-        return [command[1] for command in self.begun[before:]]
-
-    @property
-    def section(self) -> dict[str, Any]:
-        """What the next report says, in a form that a reader takes."""
-        found = read_section(self.settings.state_directory / action_store.FILE)
-        assert found is not None
-        check_sections({"actions": found}, "the report")
-        return found
-
-    def answer(self, action: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self.section["answers"][action.nonce]
-        return found
-
-
-@pytest.fixture
-def ear(agent: Any, signed_estate: Any) -> Ear:
-    return Ear(agent, signed_estate)
+from listening_host import Ear
 
 
 def test_an_action_is_done_and_answered(ear: Ear) -> None:
@@ -340,79 +266,3 @@ def test_the_report_carries_the_answers(ear: Ear) -> None:
     ear.hear(ear.estate.sign_action(action))
     _status, output, _errors = ear.agent.call("report", "--print")
     assert json.loads(output)["sections"]["actions"]["answers"][action.nonce]["state"] == "done"
-
-
-# -- the registry
-
-
-def test_an_action_comes_through_a_real_registry(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
-    ear.agent.registry.start()
-    ear.agent.call("report")
-    registry = ear.agent.registry.app.state
-    action = ear.estate.action(ear.host)
-    registry.actions.add(ear.estate.sign_action(action))
-    client = Client(ear.settings)
-    try:
-        assert ear.listener.ask(client) == listen_module.FIRST_PAUSE
-        assert ear.listener.accepted.get_nowait() == action
-        again = ear.estate.action(ear.host)
-        threading.Timer(0.3, lambda: registry.actions.add(ear.estate.sign_action(again))).start()
-        monkeypatch.setattr(listen_module, "WAIT_SECONDS", 1)
-        ear.listener.ask(client)
-        assert ear.listener.accepted.get_nowait() == again
-        assert ear.section["refused"] == {}, "each action was handed over once"
-    finally:
-        client.close()
-
-
-class Says:
-    """A registry that says anything."""
-
-    def __init__(self, status: int, document: dict[str, Any]) -> None:
-        self.given = Answer(status, document)
-        self.asked: list[str] = []
-
-    def get(self, path: str, authorization: str, seconds: int) -> Answer:
-        self.asked.append(path)
-        return self.given
-
-    def close(self) -> None: ...
-
-
-@pytest.mark.parametrize(
-    ("status", "document"),
-    [
-        (404, {"code": "unknown_host", "error": "This host is not enrolled here."}),
-        (200, {}),
-        (200, {"actions": {}, "cursor": "1"}),
-        (200, {"actions": [], "cursor": "1" * 100}),
-        (503, {}),
-    ],
-)
-def test_a_registry_that_does_not_hand_out_actions_is_asked_later(ear: Ear, status: int, document: Any) -> None:
-    with pytest.raises(Unreachable):
-        ear.listener.ask(Says(status, document))
-
-
-def test_attack_a_registry_that_answers_at_once_for_ever_is_asked_once_a_second(ear: Ear) -> None:
-    says = Says(200, {"actions": ["x"] * 100, "cursor": "e&f.1", "retry_seconds": 0})
-    assert ear.listener.ask(says) == 1.0
-    assert ear.section["refused"] == {"malformed": 20}
-    assert ear.listener.ask(says) == 1.0
-    assert "after" not in says.asked[1], "its words are not put into an address"
-
-
-def test_a_full_registry_is_asked_when_it_says(ear: Ear) -> None:
-    assert ear.listener.ask(Says(200, {"actions": [], "cursor": "a.1", "retry_seconds": 15})) == 15.0
-
-
-def test_without_a_policy_the_remedy_is_named(ear: Ear) -> None:
-    ear.policy_file.unlink()
-    with pytest.raises(
-        BocageError, match=r"The policy of actions .* cannot be read: No such file or directory; run the"
-    ):
-        ear.start()
-    status, _output, errors = ear.agent.call("listen")
-    assert (status, errors.count("\n")) == (1, 1)
-    ear.policy_file.write_text("{}")
-    assert "lacks keys, roles" in ear.agent.call("listen")[2]
