@@ -26,10 +26,10 @@ def impossible(problem: Problem, facts: Sequence[Fact]) -> str:
         link = _said(problem, group)
         if link not in links:
             links.append(link)
-    more = len(links) - _MOST_LINKS
-    if more > 0:
-        links = [*links[:_MOST_LINKS], f"and {more} more"]
-    return f"The packages cannot be chosen: {'; '.join(links)}. Ask for other versions, or publish one that fits."
+    if len(links) > _MOST_LINKS:
+        # the end of a chain says what is missing
+        links = [*links[: _MOST_LINKS - 1], links[-1], f"and {len(links) - _MOST_LINKS} more"]
+    return f"The packages cannot be chosen: {'; '.join(links)}. Ask for other versions, or publish a package that fits."
 
 
 def why(problem: Problem, chosen: Mapping[str, Candidate], name: str) -> str:
@@ -44,7 +44,8 @@ def why(problem: Problem, chosen: Mapping[str, Candidate], name: str) -> str:
     if here is then:
         if causes:
             return f"{name}: kept {then.version} because {_joined(causes)}."
-        return f"{name}: kept {then.version}, which is installed and fits."
+        more = f"; {newer[0].version} is there for an upgrade" if newer else ""
+        return f"{name}: kept {then.version}, which is installed{more}."
     if here is None:
         start = f"{name}: {then.version} is installed{needed}"
     elif then.version == here.version:
@@ -53,7 +54,8 @@ def why(problem: Problem, chosen: Mapping[str, Candidate], name: str) -> str:
         verb = "upgraded" if then.version > here.version else "downgraded"
         start = f"{name}: {verb} from {here.version} to {then.version}"
         left = _blocked(problem, chosen, here)
-        start += f" because {left}" if left else " because it may be newer" if verb == "upgraded" else needed
+        start += f" because {left}" if left else ", which is newer" if verb == "upgraded" else needed
+        causes = [cause for cause in causes if cause != left]
     return f"{start}; {newer[0].version} is not taken because {_joined(causes)}." if causes else f"{start}."
 
 
@@ -155,9 +157,8 @@ def _conflict(fact: Conflicts, other: Candidate) -> str:
 
 def _from_the_top(facts: Sequence[Fact]) -> list[Fact]:
     """Who asks first, then what each names, so that a chain reads as one."""
-    left = list(facts)
-    found: list[Fact] = [fact for fact in left if isinstance(fact, Wanted)]
-    left = [fact for fact in left if not isinstance(fact, Wanted)]
+    found: list[Fact] = [fact for fact in facts if isinstance(fact, Wanted)]
+    left = [fact for fact in facts if not isinstance(fact, Wanted)]
     place = 0
     while left:
         name = found[place].request.package if place < len(found) else _owner(left[0])

@@ -137,10 +137,20 @@ def _add_ladder(exact: Exact, domain: Sequence[int], count: int) -> None:
 
 def smallest(problem: Problem, facts: list[Fact]) -> list[Fact]:
     """Leave out, one by one, each fact without which the others still exclude each other; the shorter of two tries."""
+    facts = sorted(facts, key=lambda fact: _place(problem, fact))
     if len(facts) > _LONGEST_REASON:
         return facts
-    tries = [_without_superfluous(problem, facts), _without_superfluous(problem, facts[::-1])]
+    tries = [_without_superfluous(problem, facts[::-1])[::-1], _without_superfluous(problem, facts)]
     return min(tries, key=len)
+
+
+def _place(problem: Problem, fact: Fact) -> tuple[int, int, str]:
+    """The goal's requests in their order, then each candidate's in theirs."""
+    if isinstance(fact, Wanted):
+        return 0, problem.goal.wanted.index(fact), ""
+    requests = fact.candidate.depends if isinstance(fact, Depends) else fact.candidate.conflicts
+    number = problem.numbers[fact.candidate]
+    return number, requests.index(fact.request) + (0 if isinstance(fact, Depends) else 1_000_000), str(fact.request)
 
 
 def _without_superfluous(problem: Problem, facts: list[Fact]) -> list[Fact]:

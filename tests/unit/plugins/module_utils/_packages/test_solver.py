@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from bocage_core._common.errors import BadInput
 from bocage_core._packages import search
 from bocage_core._packages.requests import parse_request, parse_requests
 from bocage_core._packages.solver import Impossible, Solution, solve
-from bocage_core._packages.universe import EVERYTHING, Candidate, Goal, Installed, Rule, Universe, Wanted
+from bocage_core._packages.universe import EVERYTHING, Candidate, Goal, Rule, Universe, Wanted
+from solving import solved, steps, versions
 from wapt_vectors import table
 
 SCENARIOS = {scenario["name"]: scenario for scenario in table("solver.json")["scenarios"]}
@@ -28,32 +27,6 @@ DIFFERENCES: dict[str, tuple[dict[str, str] | str, str]] = {
     "conflict inside request set": ("a 1-0 conflicts with b", "WAPT looks for conflicts among what is installed only"),
     "conflict with own dependency": ("a 1-0 conflicts with b", "WAPT does not look for it, and finishes half"),
 }
-
-
-def candidate(row: list[Any]) -> Candidate:
-    return Candidate.parse(*row[:4])
-
-
-def solved(
-    repository: list[list[str]],
-    *wanted: str,
-    installed: list[list[str]] | None = None,
-    automatic: list[list[str]] | None = None,
-    **goal: Any,
-) -> Solution:
-    present = [Installed(candidate(row)) for row in installed or []]
-    present += [Installed(candidate(row), asked=False) for row in automatic or []]
-    universe = Universe.of([candidate(row) for row in repository], present)
-    asked = tuple(Wanted(parse_request(text), "host:erp1") for text in wanted)
-    return solve(universe, Goal(asked, **goal))
-
-
-def versions(solution: Solution) -> dict[str, str]:
-    return {name: str(chosen.version) for name, chosen in solution.chosen.items()}
-
-
-def steps(solution: Solution) -> list[str]:
-    return [f"{step.action} {step.package}" for step in solution.steps]
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
