@@ -32,9 +32,24 @@ Code = Literal[
     "wrong_digest",
     "incomplete",
     "too_slow",
+<<<<<<< HEAD
     "wrong_clock",
     "not_permitted",
     "too_many",
+=======
+    # packages: the archive, its signer, its contents, what the repository said of it
+    "bad_archive",
+    "unsigned",
+    "weak",
+    "untrusted_signer",
+    "not_yet_valid",
+    "no_fresh_crl",
+    "other_signer",
+    "altered",
+    "wrong_target",
+    "not_code_signing",
+    "not_delegated",
+>>>>>>> 3672de8 (Packages: certificates, signatures and the container, read so that no two readers see two archives)
 ]
 
 
