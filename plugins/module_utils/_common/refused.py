@@ -32,11 +32,9 @@ Code = Literal[
     "wrong_digest",
     "incomplete",
     "too_slow",
-<<<<<<< HEAD
     "wrong_clock",
     "not_permitted",
     "too_many",
-=======
     # packages: the archive, its signer, its contents, what the repository said of it
     "bad_archive",
     "unsigned",
@@ -49,7 +47,6 @@ Code = Literal[
     "wrong_target",
     "not_code_signing",
     "not_delegated",
->>>>>>> 3672de8 (Packages: certificates, signatures and the container, read so that no two readers see two archives)
 ]
 
 
