@@ -41,7 +41,7 @@ MAX_TARGETS = 200_000
 MAX_TARGET_BYTES = 2**40
 MAX_NAME_BYTES = 180
 
-# Number of targets up to which a number of bits is used; measured for `update` of a host (docs/decisions).
+# Number of targets up to which a number of bits is used, as measured for updates of hosts.
 _BINS = ((2_000, 0), (8_000, 8), (32_000, 9), (120_000, 10), (MAX_TARGETS, 11))
 
 # A name that a file can have on every system and that needs no thought in a URL or a shell.

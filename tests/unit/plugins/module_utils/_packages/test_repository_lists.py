@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lists: bins, delegations that change, the right to execute."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from bocage_core._common.errors import BadInput
+from bocage_core._common.refused import Refused
+from bocage_core._packages import repository_edit, repository_keys, repository_publish, repository_refresh
+from bocage_core._packages import repository_layout as layout
+from bocage_core._packages import repository_roles as roles
+from bocage_core._packages.repository_client import Listing
+from bocage_core._packages.repository_edit import Change
+from bocage_core._packages.repository_store import Store
+from bocage_core._packages.tuf_library import Targets
+from signed_repository import NOW, SignedRepository, signers
+
+LATER = NOW + timedelta(hours=1)
+
+
+@pytest.fixture
+def signed(tmp_path: Path) -> SignedRepository:
+    return SignedRepository(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+def paths(listing: Listing) -> set[str]:
+    return {one.path for one in listing.targets()}
+
+
+class TestBins:
+    @pytest.fixture
+    def binned(self, signed: SignedRepository, monkeypatch: pytest.MonkeyPatch) -> SignedRepository:
+        monkeypatch.setattr(layout, "_BINS", ((4, 0), (40, 2), (1000, 3)))
+        signed.publish(*(f"base/p{number}_1.wapt" for number in range(9)))
+        return signed
+
+    def test_many_targets_are_spread(self, binned: SignedRepository) -> None:
+        heads = binned.store.heads()
+        assert {name for name in heads if name.startswith("base-")} == {f"base-{number}" for number in range(4)}
+        listing = binned.client().update()
+        assert paths(listing) == {f"base/p{number}_1.wapt" for number in range(9)}
+        assert {one.may_execute for one in listing.targets()} == {True}
+
+    def test_one_package_changes_one_list(self, binned: SignedRepository) -> None:
+        client = binned.client()
+        client.update()
+        before = binned.store.heads()
+        binned.publish("base/new_1.wapt")
+        changed = {name for name, version in binned.store.heads().items() if before[name] != version}
+        assert len(changed) == 1
+        listing = client.update()
+        assert listing.lists_loaded == 1
+        assert len(listing) == 10
+
+    def test_more_bins_come_with_more_targets(self, binned: SignedRepository) -> None:
+        client = binned.client()
+        client.update()
+        binned.publish(*(f"base/q{number}_1.wapt" for number in range(60)))
+        bins = roles.bins_in(binned.store.role("base", binned.store.heads()["base"]).signed, "base")
+        assert bins is not None
+        assert bins.number_of_bins == 8
+        for reader in (client, binned.client(name="cold")):
+            assert len(reader.update()) == 69
+        assert (binned.public / "wapt/p1_1.wapt").exists()
+        binned.publish("base/p1_2.wapt", removals=["base/p1_1.wapt"])
+        assert len(client.update()) == 69
+        assert not (binned.public / "wapt/p1_1.wapt").exists()
+
+    def test_lists_are_signed_anew_before_they_expire(self, binned: SignedRepository) -> None:
+        late = NOW + timedelta(days=20)
+        assert repository_edit.renew(binned.store, {"base": binned.holders.lists["base"]}, NOW).lists == {}
+        change = repository_edit.renew(binned.store, binned.holders.signing, late)
+        assert set(change.lists) >= {"targets", "base", "base-0", "base-3", "crl"}
+        repository_publish.commit(binned.path, change, binned.holders.online, late)
+        at = NOW + timedelta(days=40)
+        repository_refresh.refresh(binned.path, binned.holders.online, at)
+        assert len(binned.client().update(at=at)) == 9
+
+    def test_the_bin_of_another_target(self, binned: SignedRepository) -> None:
+        """A list may not speak of what falls into another bin, also with good signatures."""
+        store = binned.store
+        heads = store.heads()
+        bins = roles.bins_in(store.role("base", heads["base"]).signed, "base")
+        assert bins is not None
+        own = bins.get_role_for_target("base/x_1.wapt")
+        other = next(name for name in bins.get_roles() if name != own)
+        metadata = store.role(other, heads[other])
+        metadata.signed.version += 1
+        metadata.signed.targets["base/x_1.wapt"] = binned.package("base/x_1.wapt").target
+        metadata.signatures.clear()
+        repository_keys.sign_metadata(metadata, binned.holders.lists["base"], other)
+        with pytest.raises(
+            Refused, match=rf"The list {other} has the target base/x_1\.wapt, which only {own} may sign"
+        ):
+            repository_publish.commit(
+                binned.path, Change({other: roles.to_bytes(metadata)}), binned.holders.online, NOW
+            )
+
+
+@pytest.mark.parametrize(
+    ("count", "bits"), [(0, 0), (2000, 0), (2001, 8), (4000, 8), (10_000, 9), (16_000, 9), (60_000, 10)]
+)
+def test_the_number_of_bins(count: int, bits: int) -> None:
+    assert layout.bits_for(count) == bits
+    assert layout.bits_for(0, bits) == bits
+    with pytest.raises(BadInput, match="at most 200000 targets"):
+        layout.bits_for(200_001)
+
+
+def test_delegations_that_overlap_or_lack(signed: SignedRepository) -> None:
+    (key,) = [one.public_key for one in signers()]
+    one = roles.Delegation("one", ("base/*",), (key,))
+    for other, sentence in (
+        (roles.Delegation("two", ("base/*",), (key,)), r"base/\* is delegated to one and to two"),
+        (roles.Delegation("one", ("group/*",), (key,)), "The delegation one is given twice"),
+        (roles.Delegation("two", ("*/x",), (key,)), "is not a folder and"),
+        (roles.Delegation("two", (), (key,)), "The delegation two has no path"),
+        (roles.Delegation("two", ("group/*",), (key,), 2), "asks for 2 of 1 keys"),
+        (roles.Delegation("Root", ("group/*",), (key,)), "cannot name a delegation"),
+        (roles.Delegation("one-0a", ("group/*",), (key,)), "a name that a bin of another one would get"),
+    ):
+        with pytest.raises(BadInput, match=sentence):
+            roles.new_targets([one, other], 1, NOW)
+
+
+def test_a_list_that_comes_back_has_a_later_version(signed: SignedRepository) -> None:
+    """TUF lets no role vanish from a snapshot, nor its version go back."""
+    everybody = signed.holders.delegations()
+    fewer = [one for one in everybody if one.name != "host-lyon"]
+    signed.publish("host/lyon/h.wapt")
+    client = signed.client()
+    assert paths(client.update()) == {"host/lyon/h.wapt"}
+    for delegations, expected in ((fewer, set()), (everybody, {"host/lyon/h.wapt"})):
+        change = repository_edit.delegate(signed.store, delegations, signed.holders.signing, NOW)
+        repository_publish.commit(signed.path, change, signed.holders.online, NOW)
+        assert paths(client.update()) == expected
+    assert Store(signed.path).heads()["host-lyon"] == 3
+
+
+def test_the_right_to_execute_reaches_every_list_at_once(signed: SignedRepository) -> None:
+    signed.publish("group/g_1.wapt")
+    client = signed.client()
+    client.update()
+    changed = [replace(one, may_execute=one.name == "deployers") for one in signed.holders.delegations()]
+    change = repository_edit.delegate(signed.store, changed, signed.holders.signing, NOW)
+    assert set(change.lists) == {"targets"}
+    repository_publish.commit(signed.path, change, signed.holders.online, NOW)
+    assert [one.may_execute for one in client.update().targets()] == [True]
+
+
+def test_a_top_list_that_says_nothing_of_execution() -> None:
+    (signer,) = signers()
+    raw = roles.new_targets([roles.Delegation("base", ("base/*",), (signer.public_key,))], 1, NOW)
+    (role,) = roles.delegated(roles.from_bytes(raw, Targets, "targets").signed).values()
+    assert not roles.may_execute(role)
+    for word in ("true", 1, None, [True]):
+        role.unrecognized_fields["custom"] = {"may_execute": word}
+        assert not roles.may_execute(role)
