@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from .._common.errors import BadInput
-from .._common.refused import Refused
+from .._common.refused import Code, Refused
 from . import wapt_json
 
 MAX_BYTES = 1 << 20
@@ -36,9 +36,12 @@ MUST_BE_SIGNED = frozenset(
     }
 )
 _NUMBERS = ("size", "installed_size")
-_MAX_DIGITS = 18
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 # The rest of C0, and what some readers take for the end of a line: such a value would be two things to two readers.
 _STRANGE = re.compile("[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]")
+# The same in UTF-8; the end of a line on Windows is for `decode`, so its file is looked at stanza by stanza.
+_STRANGE_BYTES = bytes([*range(9), *range(0x0B, 0x20), 0x7F])
+_STRANGE_MARKS = tuple(mark.encode() for mark in ("\x85", "\u2028", "\u2029"))
 _KEY = re.compile(r"[^\s:\x00-\x20\x7f]{1,64}")
 _WIDTH = 18
 
@@ -105,7 +108,8 @@ def parse_control(raw: bytes, what: str = "the control file", maximum: int = MAX
 
 def parse_controls(raw: bytes, what: str = "the list of packages", maximum: int = 64 * MAX_BYTES) -> list[Control]:
     """All stanzas of `raw`, separated by blank lines. Raises Refused."""
-    return [Control(parse_stanza(stanza, what)) for stanza in stanzas(decode(raw, what, maximum))]
+    plain = is_plain(raw)
+    return [Control(parse_stanza(stanza, what, plain)) for stanza in stanzas(decode(raw, what, maximum))]
 
 
 def require(control: Control, what: str = "the control file") -> None:
@@ -122,7 +126,7 @@ def signed_payload(control: Control, what: str = "the control file") -> bytes:
     """
     names = control.signed_attributes
     if not names:
-        _refuse(what, "does not say which of its keys are signed", "bad_signature")
+        _refuse(what, "does not say which of its keys are signed", "unsigned")
     if "signature" in names:
         _refuse(what, "says that its signature signs itself", "bad_signature")
     missing = [name for name in names if name not in control.fields]
@@ -135,9 +139,9 @@ def require_signed(control: Control, unsigned: Collection[str] = (), what: str =
     """Raise Refused unless what must be signed is, and every key that is present; `unsigned` names the exceptions."""
     names = frozenset(control.signed_attributes)
     if missing := MUST_BE_SIGNED - names:
-        _refuse(what, f"is signed without {_listed(missing)}", "bad_signature")
+        _refuse(what, f"is signed without {_listed(missing)}", "unsigned")
     if injected := control.fields.keys() - names - {"signature", *unsigned}:
-        _refuse(what, f"carries what nobody signed: {_listed(injected)}", "bad_signature")
+        _refuse(what, f"carries what nobody signed: {_listed(injected)}", "unsigned")
 
 
 def arranged(fields: Mapping[str, str | int]) -> dict[str, str | int]:
@@ -190,25 +194,27 @@ def stanzas(text: str) -> Iterator[str]:
     return (stanza for part in text.split("\n\n") if (stanza := part.strip("\n")))
 
 
-def parse_stanza(stanza: str, what: str = "the control file") -> dict[str, str | int]:
-    """The values of one stanza without blank lines in it. Raises Refused."""
-    if _STRANGE.search(stanza):
+def is_plain(raw: bytes) -> bool:
+    """Whether no character in all of `raw` is strange: over many stanzas far quicker than a look at each."""
+    return len(raw.translate(None, _STRANGE_BYTES)) == len(raw) and not any(mark in raw for mark in _STRANGE_MARKS)
+
+
+def parse_stanza(stanza: str, what: str = "the control file", plain: bool = False) -> dict[str, str | int]:
+    """The values of one stanza without blank lines in it; `plain` where `is_plain` was asked. Raises Refused."""
+    if not plain and _STRANGE.search(stanza):
         _refuse(what, "has a control character or a separator of lines that is none; write plain lines")
     lines = stanza.split("\n")
     if lines[-1] == "":
         lines.pop()
-    fields: dict[str, str | int] = {}
-    if "\n " not in stanza and "\n\t" not in stanza and stanza[:1] not in (" ", "\t"):
-        try:
-            # Nearly all stanzas: this loop is what makes an index quick to read.
-            fields = {_KEYS[head]: value.strip() for head, value in [line.split(":", 1) for line in lines]}
-        except ValueError:
-            fields = _parse_lines(lines, what)
-    else:
+    fields: dict[str, str | int]
+    try:
+        # Nearly all stanzas: this line is what makes an index quick to read.
+        fields = {_KEYS[head]: value.strip() for head, value in [line.split(":", 1) for line in lines]}
+    except ValueError:
         fields = _parse_lines(lines, what)
     for name in _NUMBERS:
         value = fields.get(name)
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
+        if value and _INTEGER.fullmatch(str(value)):
             fields[name] = int(value)
     return fields
 
@@ -218,7 +224,8 @@ class _Keys(dict[str, str]):
 
     def __missing__(self, head: str) -> str:
         key = head.strip().lower()
-        if not _KEY.fullmatch(key):
+        # What begins with a space goes on with the value before it, even where there is a colon.
+        if head.startswith((" ", "\t")) or not _KEY.fullmatch(key):
             raise ValueError(key)
         if len(self) < 1024 and len(head) <= 64:
             self[head] = key
@@ -250,11 +257,8 @@ def _parse_lines(lines: list[str], what: str) -> dict[str, str | int]:
     return {key: "\n".join(parts) for key, parts in values.items()}
 
 
-def _refuse(what: str, wrong: str, code: str = "malformed") -> NoReturn:
-    sentence = f"{what[:1].upper()}{what[1:]} {wrong}."
-    if code == "oversized":
-        raise Refused("oversized", sentence)
-    raise Refused("bad_signature" if code == "bad_signature" else "malformed", sentence)
+def _refuse(what: str, wrong: str, code: Code = "malformed") -> NoReturn:
+    raise Refused(code, f"{what[:1].upper()}{what[1:]} {wrong}.")
 
 
 def _listed(names: Collection[str]) -> str:

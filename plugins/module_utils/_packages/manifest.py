@@ -69,11 +69,11 @@ def compare(manifest: Mapping[str, str], found: Mapping[str, str], what: str = "
     start = what[:1].upper() + what[1:]
     names = found.keys() - UNSIGNED_NAMES
     if extra := names - manifest.keys():
-        raise Refused("bad_signature", f"{start} has files that its manifest does not name: {_listed(extra)}.")
+        raise Refused("altered", f"{start} has files that its manifest does not name: {_listed(extra)}.")
     if missing := manifest.keys() - names:
-        raise Refused("bad_signature", f"{start} lacks files that its manifest names: {_listed(missing)}.")
+        raise Refused("altered", f"{start} lacks files that its manifest names: {_listed(missing)}.")
     if changed := [path for path in names if manifest[path] != found[path]]:
-        raise Refused("bad_signature", f"{start} has files that are not as its manifest says: {_listed(changed)}.")
+        raise Refused("altered", f"{start} has files that are not as its manifest says: {_listed(changed)}.")
 
 
 def _unusable(path: str) -> str:

@@ -75,9 +75,10 @@ def test_lines_may_end_as_on_windows_and_a_blank_line_ends_the_stanza() -> None:
     assert parse_controls(b"\n\r\n\n") == parse_controls(b"") == []
 
 
-@pytest.mark.parametrize("value", ["", "-1", "1.5", "1_0", "٣", "1 0", "9" * 19])
+@pytest.mark.parametrize("value", ["", "-", "1.5", "1_0", "٣", "1 0", "9" * 19])
 def test_a_size_that_is_no_number_stays_text(value: str) -> None:
     """WAPT signs an empty size as a text."""
+    assert parse_control(b"size: 012\ninstalled_size: -3").fields == {"size": 12, "installed_size": -3}
     assert parse_control(f"size: {value}".encode()).fields == {"size": value}
 
 
@@ -116,17 +117,21 @@ def test_the_keys_that_every_package_has() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "code", "message"),
     [
-        ({"signed_attributes": ""}, "does not say which of its keys are signed"),
-        ({"signed_attributes": "package,signature"}, "says that its signature signs itself"),
-        ({"signed_attributes": "package,absent,gone"}, "lacks what its signature covers: absent, gone"),
+        ({"signed_attributes": ""}, "unsigned", "does not say which of its keys are signed"),
+        ({"signed_attributes": "package,signature"}, "bad_signature", "says that its signature signs itself"),
+        (
+            {"signed_attributes": "package,absent,gone"},
+            "bad_signature",
+            "lacks what its signature covers: absent, gone",
+        ),
     ],
 )
-def test_what_was_signed_must_be_said_and_be_there(changes: dict[str, str], message: str) -> None:
+def test_what_was_signed_must_be_said_and_be_there(changes: dict[str, str], code: str, message: str) -> None:
     with pytest.raises(Refused, match=message) as refusal:
         signed_payload(Control({**FIREFOX.fields, **changes}))
-    assert refusal.value.code == "bad_signature"
+    assert refusal.value.code == code
 
 
 def test_only_what_is_named_is_signed_in_whatever_order() -> None:
