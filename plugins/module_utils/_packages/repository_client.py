@@ -30,6 +30,7 @@ from . import tuf_library as tuf
 from .fetcher import Fetcher, Limits, replica_url
 from .repository_cache import Cache, Target
 from .repository_download import Download
+from .repository_reading import load_data
 
 _WAIT_SECONDS = 30
 
@@ -218,7 +219,7 @@ class Client:
 class Updater(tuf.Updater):
     """python-tuf's client with a given clock and files that survive a power cut.
 
-    It reaches into two private names of tuf 7 (`_trusted_set`, `_persist_file`), which tests would miss.
+    It reaches into private names of tuf 7 (`_trusted_set`, its `_load_data`, `_persist_file`), which tests would miss.
     """
 
     def __init__(self, folder: Path, url: str, fetcher: Fetcher, root: bytes, now: datetime) -> None:
@@ -229,7 +230,9 @@ class Updater(tuf.Updater):
             targets_max_length=layout.MAX_ROLE,
         )
         super().__init__(str(folder), url, fetcher=fetcher, config=config, bootstrap=root)
-        self._trusted_set.reference_time = now
+        trusted: Any = self._trusted_set
+        trusted.reference_time = now
+        trusted._load_data = load_data
 
     @property
     def trusted(self) -> Any:

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Our reader of metadata beside python-tuf's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bocage_core._packages import repository_reading
+from bocage_core._packages.tuf_library import Metadata, Root, Targets, exceptions
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from securesystemslib.formats import encode_canonical
+from signed_repository import SignedRepository, signers
+
+# among them what JSON escapes and canonical JSON does not, and characters of more than 16 bits
+TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('"\\\n\t\x00\x7f\u2028é😀'), max_size=12)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(TEXT, JSON, max_size=5))
+@settings(max_examples=150)
+def test_the_signed_bytes_are_those_of_the_reference(value: dict[str, Any]) -> None:
+    reference = encode_canonical(value)
+    assert reference is not None
+    assert repository_reading.signed_bytes(value) == reference.encode("utf-8")
+
+
+def test_the_same_metadata_as_python_tuf(tmp_path: Path) -> None:
+    signed = SignedRepository(tmp_path)
+    signed.add(signed.package("base/quoted_1.wapt", depends='a"b\\c'))
+    raw = (signed.public / "metadata/2.base.json").read_bytes()
+    reference = Metadata.from_bytes(raw)
+    top = signed.store.role("targets", 1).signed
+    found = repository_reading.load_data(Targets, raw, top, "base")
+    assert found == (reference.signed, reference.signed_bytes, reference.signatures)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: raw.replace(b'"a"', b'"b"'),
+        lambda raw: raw.replace(b'"length":7', b'"length":7.0'),
+        lambda raw: raw.replace(b'"length":7', b'"length":7,"length":8'),
+        lambda raw: raw.replace(b'"length":7', b'"length":"7"'),
+        lambda raw: raw.replace(b'"signed":', b'"signed":{},"signed":'),
+        lambda raw: b"[" * 100_000,
+        lambda raw: raw[:-5],
+        lambda raw: b"null",
+        lambda raw: b"\xff",
+    ],
+)
+def test_metadata_that_was_changed(tmp_path: Path, change: Any) -> None:
+    signed = SignedRepository(tmp_path)
+    signed.publish("base/a_1.wapt")
+    raw = (signed.public / "metadata/2.base.json").read_bytes()
+    top = signed.store.role("targets", 1).signed
+    repository_reading.load_data(Targets, raw, top, "base")
+    with pytest.raises(exceptions.RepositoryError):
+        repository_reading.load_data(Targets, change(raw), top, "base")
+
+
+def test_metadata_of_another_kind_or_signer(tmp_path: Path) -> None:
+    signed = SignedRepository(tmp_path)
+    raw = (signed.public / "metadata/1.base.json").read_bytes()
+    with pytest.raises(exceptions.RepositoryError, match="expected root, got targets"):
+        repository_reading.load_data(Root, raw)
+    signed.holders.lists["base"] = signers()
+    top = signed.store.role("targets", 1).signed
+    with pytest.raises(exceptions.UnsignedMetadataError):
+        repository_reading.load_data(Targets, raw, top, "deployers")
+
+
+@given(st.binary(max_size=200) | JSON.map(lambda value: repository_reading.signed_bytes({"signed": value})))
+@settings(max_examples=60)
+def test_any_bytes_are_refused_and_nothing_worse(raw: bytes) -> None:
+    with pytest.raises(exceptions.RepositoryError):
+        repository_reading.load_data(Targets, raw)
