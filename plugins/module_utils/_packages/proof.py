@@ -29,14 +29,14 @@ class Proof:
     def __init__(self, problem: Problem, wanted: Iterable[Need] | None = None) -> None:
         self._problem = problem
         self._wanted = [need for need in (problem.wanted if wanted is None else wanted) if self._is_open(need)]
-        self._exact = clauses_of(problem, self._wanted)
+        self._exact, self._presence = clauses_of(problem, self._wanted)
         self._kept = [number for name in problem.asked if (number := self._kept_number(name))]
         self._marks: list[tuple[int, int, int, int]] = []
 
     def selection(self, assumed: Sequence[int] = ()) -> dict[str, int] | None:
         """Numbers by name that meet everything, chosen by preference; None if there are none.
 
-        With `assumed`: with those numbers taken.
+        With `assumed`: with those numbers taken, and what presence() gave.
         """
         self._marks.clear()
         if not self._exact.solve(self._choose, assumed):
@@ -44,6 +44,10 @@ class Proof:
         last = len(self._problem.needs)
         taken = [literal for literal in self._exact.trail if 0 < literal < last]
         return {self._problem.at(number).package: number for number in taken}
+
+    def presence(self, name: str) -> list[int]:
+        """For selection(): an installed package that was asked for is there, in whatever version; no word if calm."""
+        return [self._presence[name]] if name in self._presence else []
 
     def reason(self) -> list[Fact]:
         """After selection() said None without assumptions: facts that exclude each other, none of them superfluous."""
@@ -99,11 +103,19 @@ class Proof:
         return 0
 
 
-def clauses_of(problem: Problem, wanted: Iterable[Need]) -> Exact:
-    """What must hold of every selection; the label of a clause is the fact that it says."""
+def clauses_of(problem: Problem, wanted: Iterable[Need]) -> tuple[Exact, dict[str, int]]:
+    """What must hold of every selection; the label of a clause is the fact that it says.
+
+    Also a variable for each asked package, which when it is assumed says that the package is there.
+    """
     ladders = [name for name in problem.searched if len(problem.domains[name]) > _PAIRS_UP_TO]
+    asked = [name for name in problem.asked if name not in problem.calm]
     count = len(problem.needs) - 1
-    exact = Exact(count + sum(len(problem.domains[name]) for name in ladders))
+    exact = Exact(count + len(asked) + sum(len(problem.domains[name]) for name in ladders))
+    presence = {name: place for place, name in enumerate(asked, count + 1)}
+    count += len(asked)
+    for name, variable in presence.items():
+        exact.add((-variable, *problem.domains[name]))
     for number in sorted(problem.ruled_out or ()):
         exact.add((-number,))
     for need in wanted:
@@ -122,7 +134,7 @@ def clauses_of(problem: Problem, wanted: Iterable[Need]) -> Exact:
             for other, fact in problem.clashes[number].items():
                 if number < other:
                     exact.add((-number, -other), fact)
-    return exact
+    return exact, presence
 
 
 def _add_ladder(exact: Exact, domain: Sequence[int], count: int) -> None:

@@ -78,15 +78,16 @@ def _find(problem: Problem) -> tuple[dict[str, int], str]:
 
 
 def _kept(problem: Problem, chosen: dict[str, int]) -> dict[str, int]:
-    """Take back each removal that is not forced: the package can stay, though with older versions of others."""
-    proof: Proof | None = None
-    for name in problem.asked:
-        if name in chosen:
+    """Take back each removal that nothing forces: beside the others as they are, or else with other versions."""
+    removed = [name for name in problem.asked if name not in chosen]
+    proof = Proof(problem) if removed else None
+    for name in removed:
+        if proof is None or name in chosen:
             continue
-        number = problem.best(name)
-        proof = proof or Proof(problem)
-        others = [chosen[other] for other in problem.asked if chosen.get(other) == problem.best(other)]
-        found = proof.selection([number, *(other for other in others if problem.at(other).package not in problem.calm)])
+        others = [other for other in problem.asked if other in chosen and other not in problem.calm]
+        still = [number for other in others if (number := chosen[other]) == problem.best(other)]
+        present = [literal for other in [name, *others] for literal in proof.presence(other)]
+        found = proof.selection([problem.best(name), *still, *present]) or proof.selection(present)
         if found is not None:
             chosen = problem.closure(found)
     return chosen
