@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import driver
 
@@ -26,10 +27,12 @@ class Probes:
     lost: dict[str, int] = field(default_factory=dict)
     longest_gap_seconds: dict[str, float] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
+    lost_at: dict[str, list[str]] = field(default_factory=dict)
+    """When the last answer before each lost stretch came, to compare with what hosts logged then."""
 
 
-def _lost(lines: str) -> tuple[int, int, float]:
-    """Sent, lost, and the longest time between two answers, of ``ping -D``; what came after the last is not known."""
+def _lost(lines: str) -> tuple[int, int, float, list[str]]:
+    """Sent, lost, the longest time between two answers, and when, of ``ping -D``; what came after the last is not known."""
     numbers: list[int] = []
     moments: list[float] = []
     for moment, number in re.findall(r"^\[([0-9.]+)\] .*icmp_seq=([0-9]+) ", lines, re.MULTILINE):
@@ -40,7 +43,13 @@ def _lost(lines: str) -> tuple[int, int, float]:
         moments.append(float(moment))
     assert numbers, f"no answer at all: {lines[-500:]}"
     gap = max((after - before for before, after in itertools.pairwise(moments)), default=0.0)
-    return max(numbers), max(numbers) - len(set(numbers)), gap
+    answered = sorted(zip(numbers, moments, strict=True))
+    lost_at = [
+        datetime.fromtimestamp(moment, UTC).isoformat()
+        for (number, moment), (following, _later) in itertools.pairwise(answered)
+        if following > number + 1
+    ]
+    return max(numbers), max(numbers) - len(set(numbers)), gap, lost_at
 
 
 @contextmanager
@@ -71,5 +80,11 @@ def held(host: str, targets: Mapping[str, str]) -> Iterator[Probes]:
             driver.on(host, f"systemctl stop probe-ping-{name} probe-get-{name}", check=False)
     for name in targets:
         answers = driver.on(host, f"cat /run/probe-{name}.txt; rm /run/probe-{name}.txt /run/probe-get-{name}.txt")
-        found.sent[name], found.lost[name], found.longest_gap_seconds[name] = _lost(answers)
-    print(f"probes from {host}: sent {found.sent}, lost {found.lost}, longest gap {found.longest_gap_seconds}")
+        sent, lost, gap, lost_at = _lost(answers)
+        found.sent[name], found.lost[name], found.longest_gap_seconds[name], found.lost_at[name] = (
+            sent,
+            lost,
+            gap,
+            lost_at,
+        )
+    print(f"probes from {host}: {found}")
