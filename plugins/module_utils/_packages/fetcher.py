@@ -47,8 +47,8 @@ class Limits:
     grace_seconds: float = 10.0
     """After this time a transfer must have kept the rate."""
     least_bytes_per_second: int = 4096
-    update_seconds: float = 300.0
-    """For all metadata of an update together."""
+    update_seconds: float = 1800.0
+    """For all metadata of an update together; the first one of a host behind a thin line has 4 MB."""
 
     def transfer_seconds(self, length: int) -> float:
         return self.connect_seconds + self.grace_seconds + length / self.least_bytes_per_second

@@ -110,6 +110,7 @@ def target(path: str, length: int, sha256: str, custom: Mapping[str, Any] | None
     if not 0 <= length <= layout.MAX_TARGET_BYTES:
         raise BadInput(f"The target {path} has {length} bytes, which no list takes.")
     extra = None if custom is None else {"custom": dict(custom)}
+    canonical.dumps(extra)  # a fraction would be signed, and then refused by every reader
     return tuf.TargetFile(length, {"sha256": sha256}, path, extra)
 
 
@@ -148,6 +149,11 @@ def bins_in(targets: tuf.Targets, what: str) -> tuf.SuccinctRoles | None:
     if bins.bit_length > layout.MAX_BIN_BITS or bins.name_prefix != what:
         raise Refused("malformed", f"The bins of {what} are of no number or name that this repository uses.")
     return bins
+
+
+def is_bin_of(name: str, role: str) -> bool:
+    """Whether a list has the name of a bin of a delegation; `new_targets` gives such a name to no delegation."""
+    return name != role and _BIN.sub("", name) == role
 
 
 def to_bytes(metadata: tuf.Metadata[Any]) -> bytes:
