@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._common.errors import BadInput
@@ -23,7 +22,7 @@ from . import signatures
 
 try:
     from cryptography import x509
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -111,7 +110,7 @@ def verify_chain(presented: Sequence[x509.Certificate], trust: Trust, at: dateti
     else:
         carried = set(presented[1:])
         authorities = [one for one in trust.certificates if is_authority(one) and one != signer]
-        anchors = [one for one in authorities if one in carried or is_self_signed(one)]
+        anchors = [one for one in authorities if one in carried or is_root(one)]
         steps = [*presented[1:], *(one for one in authorities if one not in carried)]
         path = _path(signer, steps, anchors, moment, what)
     for certificate in path:
@@ -137,14 +136,9 @@ def is_authority(certificate: x509.Certificate) -> bool:
     return found is not None and bool(found.ca)
 
 
-@lru_cache(maxsize=1024)
-def is_self_signed(certificate: x509.Certificate) -> bool:
-    """Whether a certificate is signed with its own key."""
-    try:
-        certificate.verify_directly_issued_by(certificate)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
+def is_root(certificate: x509.Certificate) -> bool:
+    """Whether a certificate of the store ends a chain by itself, since nobody else issued it."""
+    return certificate.issuer == certificate.subject
 
 
 def has_code_signing(certificate: x509.Certificate) -> bool:
@@ -191,11 +185,17 @@ def _path(
     try:
         return tuple(builder.build_client_verifier().verify(signer, list(steps)).chain)
     except (VerificationError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        reason = str(error).partition(" (encountered")[0]
         raise Refused(
             "untrusted_signer",
-            f"The certificate {name}, which signed {what}, has no good path to an authority trusted: {reason}.",
+            f"The certificate {name}, which signed {what}, has no good path to an authority trusted: {_reason(error)}.",
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The library's last words, without its steps; where it has none, no candidate was an issuer."""
+    text = str(error).partition(" (encountered")[0].removeprefix("validation failed: ")
+    text = text.removeprefix("candidates exhausted: ").rpartition("ValueError: ")[2]
+    return "nobody trusted issued it" if "no interior errors" in text else text
 
 
 def _may_issue(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage) -> None:

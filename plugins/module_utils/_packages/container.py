@@ -95,7 +95,7 @@ class Container:
         if name not in self._kept:
             entry = self._files.get(name)
             if entry is None:
-                raise Refused("unsigned", f"{self.what} has no {name}: it is not a signed package.")
+                raise Refused("unsigned", f"{_start(self.what)} has no {name}: it is not a signed package.")
             if entry.size > _CAPS[name]:
                 raise Refused(
                     "oversized", f"{name} in {self.what} has {entry.size} bytes; at most {_CAPS[name]} are read."
@@ -131,7 +131,7 @@ class Container:
             for name, entry in self._files.items():
                 self._extract_one(folder / name, entry, digests.get(name, ""))
         except OSError as error:
-            raise BocageError(f"{self.what} cannot be unpacked into {folder}: {error.strerror}.") from error
+            raise BocageError(f"{_start(self.what)} cannot be unpacked into {folder}: {error.strerror}.") from error
 
     def _extract_one(self, path: Path, entry: Entry, expected: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -189,22 +189,42 @@ class Container:
 
 def open_container(path: Path, limits: Limits | None = None) -> Container:
     """A package, its archive hygiene done; raises Refused for what is not clean and BadInput where there is no file."""
-    what = f"The package {path.name}"
+    return read_container(open_file(path), path, limits)
+
+
+def open_file(path: Path) -> BinaryIO:
+    """A package to be read, whatever it holds; raises BadInput where there is no file."""
     try:
         descriptor = os.open(path, _OPEN)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its path holds a NUL"
-        raise BadInput(f"{what} cannot be read at {path}: {reason}.") from error
+        raise BadInput(f"The package {path.name} cannot be read at {path}: {reason}.") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise BadInput(f"{what} cannot be read at {path}: it is not a file.")
-    stream = os.fdopen(descriptor, "rb")
+        raise BadInput(f"The package {path.name} cannot be read at {path}: it is not a file.")
+    return os.fdopen(descriptor, "rb")
+
+
+def whole_digest(stream: BinaryIO, what: str) -> str:
+    """The hexadecimal SHA-256 of a file that is open, whatever it holds."""
+    total = hashlib.sha256()
     try:
-        entries = zip_layout.read_layout(stream, what, limits or Limits())
-        return Container(stream, what, entries)
+        stream.seek(0)
+        while chunk := stream.read(CHUNK_BYTES):
+            total.update(chunk)
+    except OSError as error:
+        raise BocageError(f"{_start(what)} cannot be read: {error.strerror}.") from error
+    return total.hexdigest()
+
+
+def read_container(stream: BinaryIO, path: Path, limits: Limits | None = None) -> Container:
+    """The same for a file that is open; it is closed with the container, or here when it is refused."""
+    what = f"the package {path.name}"
+    try:
+        return Container(stream, what, zip_layout.read_layout(stream, what, limits or Limits()))
     except OSError as error:
         stream.close()
-        raise BocageError(f"{what} cannot be read at {path}: {error.strerror}.") from error
+        raise BocageError(f"The package {path.name} cannot be read at {path}: {error.strerror}.") from error
     except BaseException:
         stream.close()
         raise
@@ -220,3 +240,7 @@ def _beside(chunks: Iterator[bytes], consume: Callable[[bytes], object]) -> None
             pending = pool.submit(consume, chunk)
         if pending is not None:
             pending.result()
+
+
+def _start(what: str) -> str:
+    return what[:1].upper() + what[1:]

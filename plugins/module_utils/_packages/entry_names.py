@@ -67,9 +67,9 @@ def collision(files: Iterable[str], folders: Iterable[str] = ()) -> str:
     """The first name that some system takes for another one of the list, or for a folder of it; empty for none."""
     seen: dict[str, str] = {}
     for name in files:
-        other = seen.setdefault(folded(name), name)
-        if other is not name:
+        if (key := folded(name)) in seen:
             return name
+        seen[key] = name
     needed: set[str] = set()
     for name in seen:
         start = name.rfind("/")
@@ -77,11 +77,12 @@ def collision(files: Iterable[str], folders: Iterable[str] = ()) -> str:
         while start > 0 and (above := name[:start]) not in needed:
             needed.add(above)
             start = above.rfind("/")
-    distinct: dict[str, str] = {}
+    distinct: set[str] = set()
     for name in folders:
         key = folded(name.removesuffix("/"))
-        if distinct.setdefault(key, name) is not name:
+        if key in distinct:
             return name
+        distinct.add(key)
         needed.add(key)
         needed.update(str(above) for above in PurePosixPath(key).parents)
     return next((seen[key] for key in seen if key in needed), "")

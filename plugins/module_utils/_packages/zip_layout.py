@@ -85,10 +85,10 @@ def read_layout(stream: BinaryIO, what: str, limits: Limits) -> list[Entry]:
     """The entries in the order in which their bytes lie; raises Refused with the first thing that is not clean."""
     length = stream.seek(0, 2)
     if length > limits.file_bytes:
-        raise Refused("oversized", f"{what} has {length} bytes; at most {limits.file_bytes} are accepted.")
+        raise Refused("oversized", f"{_start(what)} has {length} bytes; at most {limits.file_bytes} are accepted.")
     count, start, size = _read_end(stream, length, what)
     if count > limits.entries or size > limits.directory_bytes:
-        raise Refused("oversized", f"{what} has {count} entries; at most {limits.entries} are accepted.")
+        raise Refused("oversized", f"{_start(what)} has {count} entries; at most {limits.entries} are accepted.")
     stream.seek(start)
     records = _read_directory(_exactly(stream, size, what), count, what)
     _check_names(records, what)
@@ -101,7 +101,7 @@ def read_layout(stream: BinaryIO, what: str, limits: Limits) -> list[Entry]:
 
 
 def bad(what: str, reason: str) -> Refused:
-    return Refused("bad_archive", f"{what} {reason}; it was not unpacked.")
+    return Refused("bad_archive", f"{_start(what)} {reason}; it was not unpacked.")
 
 
 def _read_end(stream: BinaryIO, length: int, what: str) -> tuple[int, int, int]:
@@ -244,10 +244,12 @@ def _check_names(records: list[_Record], what: str) -> None:
 def _check_sizes(records: list[_Record], length: int, what: str, limits: Limits) -> None:
     total = sum(record.size for record in records)
     if total > limits.total_bytes:
-        raise Refused("oversized", f"{what} unpacks to {total} bytes; at most {limits.total_bytes} are accepted.")
+        raise Refused(
+            "oversized", f"{_start(what)} unpacks to {total} bytes; at most {limits.total_bytes} are accepted."
+        )
     for packed, unpacked in [(length, total), *((record.compressed, record.size) for record in records)]:
         if unpacked > limits.free_bytes and unpacked > packed * limits.ratio:
-            raise Refused("oversized", f"{what} unpacks to more than {limits.ratio} times its size: a bomb.")
+            raise Refused("oversized", f"{_start(what)} unpacks to more than {limits.ratio} times its size: a bomb.")
 
 
 def _read_local(stream: BinaryIO, record: _Record, end: int, what: str) -> Entry:
@@ -292,3 +294,7 @@ def _exactly(stream: BinaryIO, size: int, what: str) -> bytes:
     if len(data) != size:
         raise bad(what, "is cut short")
     return data
+
+
+def _start(what: str) -> str:
+    return what[:1].upper() + what[1:]
