@@ -32,6 +32,12 @@ except ImportError as error:
     MISSING_LIBRARY: str | None = str(error.name).partition(".")[0]
 else:
     MISSING_LIBRARY = None
+    # Whatever the library says of bytes that are no certificate; several are no ValueError.
+    UNREADABLE: tuple[type[Exception], ...] = (
+        *(ValueError, TypeError, OverflowError, NotImplementedError, UnsupportedAlgorithm),
+        *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
+    )
+    _NO_PATH: tuple[type[Exception], ...] = (VerificationError, *UNREADABLE)
 
 if TYPE_CHECKING:
     from cryptography.x509.verification import Policy
@@ -82,11 +88,22 @@ def load_chain(pem: bytes, what: str) -> tuple[x509.Certificate, ...]:
         found = tuple(x509.load_pem_x509_certificates(pem))
         for certificate in found:
             _read_whole(certificate)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise Refused("malformed", f"{_start(what)} does not hold certificates in PEM that can be read.") from error
     if len(found) > MAX_CHAIN_CERTIFICATES:
         raise Refused("oversized", f"{_start(what)} holds {len(found)} certificates; at most 16 are read.")
     return found
+
+
+def load_der(der: bytes, what: str) -> x509.Certificate:
+    """One certificate in DER; raises Refused when it is none."""
+    require_libraries()
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        _read_whole(certificate)
+    except UNREADABLE as error:
+        raise Refused("malformed", f"{_start(what)} holds no certificate in PEM or DER.") from error
+    return certificate
 
 
 def verify_chain(presented: Sequence[x509.Certificate], trust: Trust, at: datetime, what: str) -> Chain:
@@ -184,7 +201,7 @@ def _path(
     )
     try:
         return tuple(builder.build_client_verifier().verify(signer, list(steps)).chain)
-    except (VerificationError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except _NO_PATH as error:
         raise Refused(
             "untrusted_signer",
             f"The certificate {name}, which signed {what}, has no good path to an authority trusted: {_reason(error)}.",

@@ -19,7 +19,7 @@ from . import certificates
 
 with suppress(ImportError):  # said by certificates.require_libraries, before anything here is used
     from cryptography import x509
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.exceptions import InvalidSignature
 
 if TYPE_CHECKING:
     from .certificates import Trust
@@ -35,8 +35,9 @@ def load_crl(raw: bytes, what: str) -> x509.CertificateRevocationList:
     try:
         crl = x509.load_pem_x509_crl(raw) if raw.lstrip().startswith(b"-----") else x509.load_der_x509_crl(raw)
         # Parsing is lazy in the library: whatever would fail later fails here.
+        crl.get_revoked_certificate_by_serial_number(1)
         _ = crl.extensions, crl.issuer, crl.last_update_utc, crl.next_update_utc, crl.signature_hash_algorithm
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except certificates.UNREADABLE as error:
         raise Refused("malformed", f"{_start(what)} is not a list of revoked certificates in PEM or DER.") from error
     return crl
 
@@ -93,7 +94,9 @@ def _problem(crl: x509.CertificateRevocationList, issuer: x509.Certificate, at: 
         return "it is signed with a digest that is refused"
     except x509.ExtensionNotFound:
         return "the authority has no key usage"
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except certificates.UNREADABLE:
+        good = False
+    except InvalidSignature:
         good = False
     if not good:
         return "its signature is not the authority's"

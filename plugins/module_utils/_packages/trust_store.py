@@ -55,10 +55,7 @@ def read_trust(
 
 
 def load_certificates(raw: bytes, path: Path) -> tuple[x509.Certificate, ...]:
-    """The certificates of a file in PEM, or the one of a file in DER."""
+    """The certificates of a file in PEM, or the one of a file in DER. Raises Refused."""
     if b"-----BEGIN" in raw:
         return certificates.load_chain(raw, f"the file {path}")
-    try:
-        return (x509.load_der_x509_certificate(raw),)
-    except (ValueError, TypeError) as error:
-        raise BadInput(f"The file {path} holds no certificate in PEM or DER.") from error
+    return (certificates.load_der(raw, f"the file {path}"),)
