@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from .._common.errors import BadInput
 from .facts import Conflicts, Depends, Fact
 from .problem import Problem
 from .requests import Request
 from .universe import Candidate, Rule, Wanted
+from .versions import Version
 
 # A sentence with more links than this is not read.
 _MOST_LINKS = 12
@@ -204,10 +206,20 @@ def _missing(problem: Problem, request: Request) -> str:
     ruled = [candidate for candidate in offered if request.allows(candidate.version)]
     if ruled:
         return f", but {_ruled(problem, problem.excluded[ruled[0]], ruled[0])}" if ruled[0] in problem.excluded else ""
+    for version, reason in problem.universe.left_out.get(request.package, ()):
+        if _would_do(request, version):
+            return f", but {request.package} {version} is not for this machine: {reason.rstrip('.')}"
     if not offered:
         return ", but there is no such package for this machine"
     versions = _listed([str(candidate.version) for candidate in offered[:_MOST_CAUSES]])
     return f", but there {'is' if len(offered) == 1 else 'are'} only {versions}"
+
+
+def _would_do(request: Request, version: str) -> bool:
+    try:
+        return request.allows(Version.parse(version))
+    except BadInput:
+        return False
 
 
 def _distinct(causes: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -164,7 +164,7 @@ def locked(universe: Universe, lock: Lock) -> Universe:
             for candidate in group
             if (name, candidate.version, candidate.sha256) in named or (candidate in here and name not in packages)
         )
-    return Universe(found, universe.installed)
+    return replace(universe, candidates=found)
 
 
 def _by_package(lock: Lock) -> dict[str, list[Entry]]:

@@ -152,7 +152,7 @@ def _as_it_is(universe: Universe, goal: Goal) -> tuple[Universe, dict[str, tuple
         stays = replace(broken, depends=tuple(request for request in broken.depends if request not in missing))
         candidates[name] = tuple(stays if candidate is broken else candidate for candidate in candidates[name])
         installed[name] = Installed(stays)
-    return Universe(candidates, installed), unmet
+    return replace(universe, candidates=candidates, installed=installed), unmet
 
 
 def _met(request: Request, here: Mapping[str, Candidate]) -> bool:

@@ -104,13 +104,22 @@ class Goal:
 
 @dataclass(frozen=True)
 class Universe:
-    """Candidates by name, newest first and among equals the best fit first; and what is installed, by name."""
+    """Candidates by name, newest first and among equals the best fit first; and what is installed, by name.
+
+    `left_out` has versions that are not for this machine, with the reason, by name; only explanations read it.
+    """
 
     candidates: Mapping[str, tuple[Candidate, ...]]
     installed: Mapping[str, Installed] = field(default_factory=dict)
+    left_out: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, candidates: Iterable[Candidate], installed: Iterable[Installed] = ()) -> Universe:
+    def of(
+        cls,
+        candidates: Iterable[Candidate],
+        installed: Iterable[Installed] = (),
+        left_out: Mapping[str, tuple[tuple[str, str], ...]] | None = None,
+    ) -> Universe:
         """Sort and group. Raises BadInput: a package installed twice, or more candidates than the bound."""
         present: dict[str, Installed] = {}
         for item in installed:
@@ -127,7 +136,7 @@ class Universe:
         for name, item in present.items():
             groups[name] = [item.candidate, *(other for other in groups.get(name, ()) if not _same(other, item))]
         here = {name: item.candidate for name, item in present.items()}
-        return cls({name: _sorted(groups[name], here.get(name)) for name in sorted(groups)}, present)
+        return cls({name: _sorted(groups[name], here.get(name)) for name in sorted(groups)}, present, left_out or {})
 
 
 def _same(offered: Candidate, item: Installed) -> bool:
