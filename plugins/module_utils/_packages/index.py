@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from .._common.errors import BadInput
 from .._common.refused import Refused
-from . import certificates, control, signatures
+from . import acceptance, certificates, control
 from .control import Control
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ NAME = "Packages"
 UNSIGNED = ("filename", "size", "md5sum")
 MAX_BYTES = 64 << 20
 MAX_CONTROLS_BYTES = 512 << 20
-MAX_CERTIFICATES = 1024
+MAX_CERTIFICATES = 256
 MAX_ENTRIES = 200_000
 _CERTIFICATE_NAME = re.compile(r"ssl/[0-9a-f]{64}\.crt")
 _FILE_NAME = re.compile(r"[^/\\\x00-\x20\x7f]+\.wapt")
@@ -149,11 +149,9 @@ def _stanza(package: Listed) -> bytes:
 def _judged(one: Control, signers: _Signers) -> Entry:
     what = f"the entry {ascii(str(one))[1:-1][:80]}"
     control.require(one, what)
-    control.require_signed(one, UNSIGNED, what)
     fingerprint = one.get("signer_fingerprint")
     certificate = signers.trusted(fingerprint, what)
-    signature = signatures.decode_text(one.get("signature").encode(), f"the signature of {what}")
-    signatures.verify_rsa(certificate.public_key(), signature, control.signed_payload(one, what), what)
+    acceptance.check_control_signature(one, certificate, what, UNSIGNED)
     listed = frozenset(one.signed_attributes)
     signed = {key: value for key, value in one.fields.items() if key in listed or key == "signature"}
     unsigned = {key: one.get(key) for key in UNSIGNED if key in one.fields and key not in listed}
