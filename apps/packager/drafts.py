@@ -24,7 +24,7 @@ ARCHITECTURES = {
     }.items()
     for word in words
 }
-_NAME = re.compile(r"[a-z0-9][a-z0-9.+-]{0,127}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,127}")
 # Units have the names of a directory, as OU=lab,DC=acme; hosts their own.
 _WIDE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.=, _-]{0,254}")
 _NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+){0,3}")
@@ -51,7 +51,7 @@ class Draft:
 
 def name_of(text: str, prefix: str = "") -> str:
     """A package's name out of what others call a thing: lower case, no signs that file names use as separators."""
-    name = prefix + re.sub(r"[^a-z0-9.+]+", "-", text.lower()).strip("-.+")
+    name = prefix + re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
     return check_name(name, "base")
 
 
@@ -61,7 +61,7 @@ def check_name(name: str, section: str) -> str:
     if not form.fullmatch(name) or ".." in name:
         raise BadInput(
             f"{plain(name)[:80] or 'An empty text'} is no name for a package; give one with --package, of lower-case"
-            " letters, digits, dots, plus and minus signs."
+            " letters, digits, dots and minus signs."
         )
     return name
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,6 +34,11 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The options of one call. Raises BadInput; SystemExit only for --help."""
+    return _parser().parse_args(arguments)
+
+
+@cache
+def _parser() -> _Parser:
     parser = _Parser(
         prog=PROGRAM,
         description="Makes, signs, judges, tries and publishes packages.",
@@ -46,7 +52,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     for verb in verbs.choices.values():
         # after the verb, too; absent there, it does not undo the one before the verb
         verb.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as JSON, for programs")
-    return parser.parse_args(arguments)
+    return parser
 
 
 def _making(verbs: argparse._SubParsersAction[_Parser]) -> None:
@@ -75,16 +81,19 @@ def _making(verbs: argparse._SubParsersAction[_Parser]) -> None:
     sign = verbs.add_parser("sign", help="sign a folder, or a .wapt file anew, into a signed .wapt file")
     sign.add_argument("source", type=Path, metavar="FOLDER|FILE")
     sign.add_argument("--certificate", type=Path, required=True, metavar="FILE", help="PEM, the signer's first")
-    key = sign.add_mutually_exclusive_group(required=True)
-    key.add_argument("--key", type=Path, metavar="FILE", help="PEM private key (PKCS#8)")
-    key.add_argument("--pkcs11", metavar="URI", help="a key on a token, as in pkcs11:token=estate;object=developer")
-    sign.add_argument("--passphrase-file", type=Path, metavar="FILE", help="holds the passphrase (or the token's PIN)")
+    sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="its private key (PEM, PKCS#8)")
+    sign.add_argument("--passphrase-file", type=Path, metavar="FILE", help="holds the key's passphrase")
+    sign.add_argument(
+        "--trust", type=Path, metavar="DIR", help="for a file that others signed: it must be good under this trust"
+    )
     sign.add_argument("--output", type=Path, metavar="DIR", help="folder for the file (default: beside the source)")
     sign.add_argument("--at", metavar="TIME", help="the date of the signature (default: now)")
 
     test = verbs.add_parser("test", help="install and remove a package in a container of the lab")
     test.add_argument("file", type=Path, metavar="FOLDER|FILE")
     test.add_argument("--image", help="image of the container (default: the lab's)")
+    test.add_argument("--network", default="bocage-management", help="its network (default: the lab's)")
+    test.add_argument("--apt-proxy", default="http://198.18.3.2:3142", metavar="URL", help="default: the lab's; or ''")
     test.add_argument("--podman", default=None, help="podman, or the lab's wrapper of it")
     test.add_argument("--timeout", type=int, default=900, metavar="SECONDS", help="for each step (default: 900)")
     test.add_argument("--keep", action="store_true", help="leave the container for a look inside")
@@ -98,7 +107,7 @@ def _judging(verbs: argparse._SubParsersAction[_Parser]) -> None:
     action = verbs.add_parser("verify-action", help="is a signed action from whom we trust, and for this moment")
     action.add_argument("file", type=Path, metavar="FILE")
     action.add_argument(
-        "--max-age", type=float, default=60.0, metavar="SECONDS", help="age, and lead, of an action (default: 60)"
+        "--max-age", type=int, default=60, metavar="SECONDS", help="age, and lead, of an action (default: 60)"
     )
     for verb in (verify, index, action):
         verb.add_argument(
@@ -126,6 +135,23 @@ def _repository(verbs: argparse._SubParsersAction[_Parser]) -> None:
     index = verbs.add_parser("index", help="write the index Packages (for WAPT agents) of a folder of packages")
     index.add_argument("folder", type=Path, help="holds .wapt files")
     index.add_argument("--output", type=Path, metavar="FILE", help="default: Packages in that folder")
+    publish = verbs.add_parser("publish", help="sign packages into a repository: a change for commit, or at once")
+    publish.add_argument("files", type=Path, nargs="*", metavar="FILE.wapt")
+    publish.add_argument(
+        "--repository", type=Path, required=True, metavar="DIR", help="the repository, or a copy of it"
+    )
+    publish.add_argument("--trust", type=Path, required=True, metavar="DIR", help="what hosts trust; see verify")
+    publish.add_argument(
+        "--key", action="append", default=[], metavar="ROLE=FILE", help="key of a list, as base=base.key; repeatable"
+    )
+    publish.add_argument("--passphrase-file", type=Path, metavar="FILE", help="holds the passphrase of these keys")
+    publish.add_argument("--site", help="site of the hosts whose packages these are")
+    publish.add_argument("--retire", action="append", default=[], metavar="PATH", help="target to list no longer")
+    where = publish.add_mutually_exclusive_group(required=True)
+    where.add_argument("--output", type=Path, metavar="CHANGE", help="file for the change, to be carried to commit")
+    where.add_argument(
+        "--online-keys", type=Path, metavar="DIR", help="keys of snapshot and timestamp: publish at once"
+    )
 
 
 def _publisher(verbs: argparse._SubParsersAction[_Parser]) -> None:

@@ -43,7 +43,7 @@ def online_keys(options: Namespace) -> Answer:
 def commit(options: Namespace) -> Answer:
     """Take in a change that others signed; the first one makes the repository."""
     folder, now = options.folder, timestamps.now()
-    online = _online(options.keys)
+    online = online_signers(options.keys)
     folder.mkdir(parents=True, exist_ok=True)
     # beside the repository, so that files are moved and not copied again
     with tempfile.TemporaryDirectory(prefix=".change-", dir=folder) as laid:
@@ -60,7 +60,9 @@ def refresh(options: Namespace) -> Answer:
     """Sign again what is about to end; a list that a person has to sign soon is told, and is no failure yet."""
     if not (options.folder / repository_layout.PUBLIC).exists():
         return Answer({"changed": False, "written": {}, "expiries": []}, ["Nothing was published here yet."])
-    done = repository_refresh.refresh(options.folder, _online(options.keys), timestamps.now(), _lifetimes(options))
+    done = repository_refresh.refresh(
+        options.folder, online_signers(options.keys), timestamps.now(), _lifetimes(options)
+    )
     cleared = repository_publish.clear(options.folder, timestamps.now())
     urgent = [one for one in done["expiries"] if one["state"] in ("alert", "expired")]
     lines = [f"{role}: version {version} signed" for role, version in done["written"].items()]
@@ -97,7 +99,7 @@ def check_keys(options: Namespace) -> Answer:
     return Answer({"clean": not found, "found": found}, lines, REFUSED if found else GOOD)
 
 
-def _online(folder: Path) -> OnlineKeys:
+def online_signers(folder: Path) -> OnlineKeys:
     """All keys of a role, since two sign while one is rotated: `snapshot.key`, `snapshot-2.key` and so on."""
     signers = {
         role: [repository_keys.load_signer(path, None) for path in sorted(folder.glob(f"{role}*.key"))]

@@ -97,7 +97,7 @@ def from_flatpak(source: str, prefix: str, remote: str | None) -> Draft:
         raise BadInput(f"{plain(application)[:80]} is no id of a Flatpak such as org.example.App.")
     if remote is not None:
         if re.match(r"(https|file|oci\+https)://[^\s]+$", remote):
-            url, known = remote, name_of(application.rpartition(".")[0]).replace("+", "-")
+            url, known = remote, name_of(application.rpartition(".")[0])
         elif _REMOTE.fullmatch(remote):
             url, known = "", remote
         else:

@@ -14,7 +14,13 @@ from bocage_packager.main import main
 # what the tests of this folder share
 sys.path.insert(0, str(Path(__file__).parent))
 
-from packager_calls import Call, Say
+from packager_calls import Call, Developer, Say
+from packager_calls import developer as make_developer
+
+
+@pytest.fixture(scope="session")
+def developer(tmp_path_factory: pytest.TempPathFactory) -> Developer:
+    return make_developer(tmp_path_factory.mktemp("developer"))
 
 
 @pytest.fixture

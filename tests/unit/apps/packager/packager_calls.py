@@ -4,10 +4,73 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 ROOT = Path(__file__).parents[4]
 VECTORS = ROOT / "tests" / "vectors" / "wapt"
 Call = Callable[..., tuple[int, dict[str, Any]]]
 Say = Callable[..., tuple[int, str, str]]
+PASSPHRASE = b"a passphrase"
+
+
+@dataclass(frozen=True)
+class Developer:
+    """A signer whom a folder of trust pins; `clerk` has the same key without the right to execute."""
+
+    key: Path
+    passphrase: Path
+    certificate: Path
+    clerk: Path
+    trust: Path
+
+    def sign(self, call: Call, source: Path, *more: object) -> Path:
+        status, answer = call("sign", source, "--key", self.key, "--certificate", self.certificate, *more)
+        assert status == 0, answer
+        return Path(answer["file"])
+
+
+def developer(folder: Path) -> Developer:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    (folder / "trust").mkdir()
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    (folder / "passphrase").write_bytes(PASSPHRASE + b"\n")
+    for name, usage in (("ann", [ExtendedKeyUsageOID.CODE_SIGNING]), ("clerk", [])):
+        (folder / f"{name}.crt").write_bytes(_certificate(key, name, usage).public_bytes(serialization.Encoding.PEM))
+        (folder / "trust" / f"{name}.crt").write_bytes((folder / f"{name}.crt").read_bytes())
+    files = (folder / "key.pem", folder / "passphrase", folder / "ann.crt", folder / "clerk.crt")
+    return Developer(*files, folder / "trust")
+
+
+def _certificate(key: rsa.RSAPrivateKey, name: str, usages: list[x509.ObjectIdentifier]) -> x509.Certificate:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(tz=UTC)
+    usage = dict.fromkeys(
+        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign"),
+        False,
+    )
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(
+            x509.KeyUsage(digital_signature=True, encipher_only=False, decipher_only=False, **usage), critical=True
+        )
+    )
+    if usages:
+        builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=True)
+    return builder.sign(key, hashes.SHA256())
