@@ -11,6 +11,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
 from bocage_core._common.errors import BadInput, BocageError, Untrusted
 
@@ -87,6 +88,10 @@ def _of_system(error: OSError, verb: str) -> tuple[str, str, int]:
 
 
 def _say(answer: Answer, as_json: bool) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # what a terminal cannot show is no reason to fail after the deed
+            stream.reconfigure(errors="backslashreplace")
     if "error" in answer.document:
         print(f"{PROGRAM}: {plain(answer.document['error'])}", file=sys.stderr)
     try:

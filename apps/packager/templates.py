@@ -100,7 +100,7 @@ _DESCRIPTIONS = {
     "policy": "Which updates of the operating system are allowed",
 }
 _RULES = {"example-users": ["example-app", "example-office-*"]}
-_UPDATES = {"allow": ["security"], "hold": [], "window": "Sun 02:00/04:00"}
+_UPDATES = {"forbid": ["example-program", "example-series-*"]}
 
 
 def of_type(section: str, package: str, version: str) -> Draft:

@@ -133,5 +133,8 @@ def _other_file(entry: Entry, folder: Path) -> str:
 
 def _bytes(path: Path, maximum: int) -> bytes:
     """Of a file that is judged: one that is too large is refused by its reader, and not held here."""
+    if path.exists() and not path.is_file():
+        # a pipe in its place would be waited for without an end
+        raise BadInput(f"{path} cannot be judged: it is not a file.")
     with path.open("rb") as stream:
         return stream.read(maximum + 1)

@@ -122,6 +122,14 @@ def test_it_runs_as_a_module() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, '{"result": 1}\n', "")
 
 
+def test_a_terminal_that_knows_no_such_letters() -> None:
+    command = [sys.executable, "-m", "bocage_packager", "compare-versions", "1", "\u00e9\u4e16"]
+    environment = {"PYTHONPATH": str(ROOT / "build" / "src"), "PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1
+
+
 def test_a_short_call_loads_no_cryptography() -> None:
     code = (
         "import sys; from bocage_packager.main import main; main(['compare-versions', '1', '2']);"

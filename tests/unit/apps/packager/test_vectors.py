@@ -148,6 +148,20 @@ def test_noise_is_refused(stores: Path, call: Call, tmp_path: Path, verb: str) -
     assert (status, answer["accepted"]) == (1, False)
 
 
+@pytest.mark.parametrize("at", ["0001-01-01", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z"])
+def test_no_time_is_too_strange(stores: Path, call: Call, at: str) -> None:
+    status, answer = call("verify", "--trust", stores / "root", "--at", at, VECTORS / "packages" / "ok-dev.wapt")
+    assert (status, answer["accepted"]) == (1, False), answer
+
+
+@pytest.mark.parametrize("verb", ["verify", "verify-index", "verify-action"])
+def test_a_pipe_is_not_waited_for(stores: Path, call: Call, tmp_path: Path, verb: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    status, answer = call(verb, "--trust", stores / "root", "--at", AT, tmp_path / "pipe")
+    assert (status, answer["accepted"]) == (2, False)
+    assert answer["reason"].endswith("it is not a file.")
+
+
 def test_no_trust_accepts_nothing(call: Call, tmp_path: Path) -> None:
     status, answer = call("verify", "--trust", tmp_path, "--at", AT, VECTORS / "packages" / "ok-dev.wapt")
     assert (status, answer["accepted"]) == (1, False)
