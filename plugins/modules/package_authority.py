@@ -13,6 +13,7 @@ description:
   - Makes and renews an estate's own signing authority - roots, intermediates, the certificates of developers and
     deployers, and the lists of revoked ones - from what is declared.
   - Public parts go to O(trust_directory), with the folders C(authorities), C(intermediates), C(signers) and C(crl).
+    All roots in C(authorities), those that were laid there by hand too, are in C(authorities.pem), which hosts get.
     A file in C(signers) holds the signer's certificate and its intermediates, as packages carry them.
   - Keys go to O(secret_directory), in the folders C(authority) and C(signers), as encrypted PKCS#8 of mode 0600. The
     authority's book C(authority/issued.json) lies beside them. It lists every certificate that was ever signed, so
@@ -158,6 +159,8 @@ options:
         type: str
         choices: [unspecified, key_compromise, affiliation_changed, superseded, cessation_of_operation]
         default: unspecified
+seealso:
+  - module: bocage.fleet.package_root
 requirements:
   - cryptography
 """

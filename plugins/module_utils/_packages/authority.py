@@ -192,6 +192,9 @@ class _Run:
         made = x.revocation_list(authority, key, entries, number + 1, begins, ends)
         atomic.write_file(self.folders.list(own), x.pem([made]), 0o644)
 
+    def _do_bundle(self, _step: Step) -> None:
+        atomic.write_file(self.folders.bundle, files.bundled(self.folders), 0o644)
+
     def _with_chain(self, party: Party, own: Any) -> list[Any]:
         """A signer's certificate with its authorities, as packages carry it: leaf first, the root left out."""
         if not party.is_signer:
@@ -287,6 +290,7 @@ _WORDS: Mapping[str, str] = {
     "revoke": "revocation",
     "withdraw": "withdrawal of an old root",
     "list": "the revocation list",
+    "bundle": "the roots",
 }
 
 

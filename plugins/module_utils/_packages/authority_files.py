@@ -48,6 +48,10 @@ class Folders:
         return self.secret / f"{'signers' if party.is_signer else 'authority'}/{own}.key"
 
     @property
+    def bundle(self) -> Path:
+        return self.trust / "authorities.pem"
+
+    @property
     def book(self) -> Path:
         return self.secret / "authority/issued.json"
 
@@ -166,9 +170,16 @@ def look(folders: Folders, parties: list[Party]) -> Seen:
             {own: _held_list(one, authorities[own]) for own, one in lists.items()},
             frozenset(keys),
             tuple(book.certificates) if book else (),
+            folders.bundle.exists() and _read(folders.bundle) == bundled(folders),
         ),
         book or Book(), certificates, crosses, lists,
     )  # fmt: skip
+
+
+def bundled(folders: Folders) -> bytes:
+    """All roots that lie in the folder, those of an older authority too, as one file."""
+    found = (_certificates(path) or [] for path in sorted((folders.trust / "authorities").glob("*.crt")))
+    return x.pem(one for certificates in found for one in certificates)
 
 
 def held_of(certificate: Any, authorities: dict[str, Any]) -> Held:

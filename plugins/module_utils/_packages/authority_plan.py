@@ -72,6 +72,8 @@ class Found:
     lists: dict[str, HeldList] = field(default_factory=dict)
     keys: frozenset[str] = frozenset()
     book: tuple[Issued, ...] = ()
+    bundled: bool = False
+    """Whether the file that hosts get holds all roots that lie there."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Step:
     """One thing to do; `needs` are the stems of the keys that sign it, `why` a few words for a difference."""
 
     verb: str
-    """make_key, issue, cross, chain, revoke, withdraw or list."""
+    """make_key, issue, cross, chain, revoke, withdraw, list or bundle."""
     stem: str
     why: str
     party: Party
@@ -131,6 +133,12 @@ class _Planner:
         for party in parties:
             if not party.is_signer:
                 self._lists(party)
+        touched = any(
+            step.verb == "withdraw" or (step.verb == "issue" and step.party.kind == "root")
+            for step in self.result.steps
+        )
+        if touched or not self.found.bundled:
+            self._add(Step("bundle", "authorities.pem", "all roots in one file, for hosts", parties[0]))
         return self.result
 
     def _certificate(self, party: Party) -> None:

@@ -195,7 +195,24 @@ def test_a_new_root_is_vouched_for_by_the_old_one_until_that_is_withdrawn(estate
     estate.run()
     assert {path.name for path in estate.folder.glob("trust/authorities/*")} == {"estate.2.crt"}
     assert len(estate.chain("alice")) == 2
+    bundle = (estate.folder / "trust/authorities.pem").read_bytes()
+    assert x509.load_pem_x509_certificates(bundle) == [new]
     assert not estate.run().changed
+
+
+def test_roots_of_an_authority_that_exists_are_given_to_hosts_too(estate: Estate) -> None:
+    estate.run()
+    other = Estate(estate.folder / "other")
+    other.folder.mkdir()
+    other.run()
+    root = other.authority("authorities/estate")
+    path = estate.folder / "trust/authorities/former.crt"
+    path.write_bytes(root.public_bytes(serialization.Encoding.PEM))
+    assert estate.run().after == ["authorities.pem: the roots, all roots in one file, for hosts"]
+    bundle = x509.load_pem_x509_certificates((estate.folder / "trust/authorities.pem").read_bytes())
+    assert bundle == [estate.authority("authorities/estate"), root]
+    path.unlink()
+    assert estate.run().changed and not estate.run().changed
 
 
 def test_keys_that_are_elsewhere_are_missed_only_when_they_are_needed(estate: Estate) -> None:
@@ -291,7 +308,7 @@ def test_without_the_book_nothing_is_signed(estate: Estate) -> None:
             estate.run()
 
 
-@pytest.mark.parametrize("after", range(1, 16, 2))
+@pytest.mark.parametrize("after", range(1, 17, 2))
 def test_a_run_that_was_interrupted_anywhere_is_completed(
     estate: Estate, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
