@@ -26,7 +26,7 @@ else:
     MISSING_LIBRARY = None
 
 # Each round looks at every name, so more than this would take longer than the proof that follows.
-_MOST_ROUNDS = 600
+_MOST_ROUNDS = 200
 
 
 class _Choice:

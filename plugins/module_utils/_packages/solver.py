@@ -51,7 +51,9 @@ def solve(universe: Universe, goal: Goal) -> Solution:
     universe, unmet = _as_it_is(universe, goal)
     problem = Problem(universe, goal)
     chosen, found_by = _find(problem)
-    chosen = _polished(problem, _kept(problem, chosen))
+    if any(name not in chosen for name in problem.asked):
+        chosen = _kept(problem, chosen)
+    chosen = _polished(problem, chosen)
     candidates = {name: problem.at(chosen[name]) for name in sorted(chosen)}
     unmet = {name: requests for name, requests in unmet.items() if name in chosen}
     return Solution(problem, candidates, plan(universe, candidates), unmet, found_by)
@@ -78,11 +80,22 @@ def _find(problem: Problem) -> tuple[dict[str, int], str]:
 
 
 def _kept(problem: Problem, chosen: dict[str, int]) -> dict[str, int]:
+    """The selection, or the one that a proof begins with keeping, whichever changes less once nothing more can stay."""
+    proof = Proof(problem)
+    other = proof.selection()
+    tries = [chosen] if other is None else [chosen, problem.closure(other)]
+    return min((_taken_back(problem, proof, one) for one in tries), key=lambda one: _changes(problem, one))
+
+
+def _changes(problem: Problem, chosen: dict[str, int]) -> tuple[int, int]:
+    removed = sum(name not in chosen for name in problem.asked)
+    return removed, removed + sum(problem.installed_number(name) != number for name, number in chosen.items())
+
+
+def _taken_back(problem: Problem, proof: Proof, chosen: dict[str, int]) -> dict[str, int]:
     """Take back each removal that nothing forces: beside the others as they are, or else with other versions."""
-    removed = [name for name in problem.asked if name not in chosen]
-    proof = Proof(problem) if removed else None
-    for name in removed:
-        if proof is None or name in chosen:
+    for name in problem.asked:
+        if name in chosen:
             continue
         others = [other for other in problem.asked if other in chosen and other not in problem.calm]
         still = [number for other in others if (number := chosen[other]) == problem.best(other)]

@@ -68,9 +68,8 @@ class Referee:
         return added
 
     def _relation(self, request: Request) -> solv.Dep:
-        name = self._pool.str2id(request.package)
         if not request.constraints:
-            return self._pool.id2dep(name) if hasattr(self._pool, "id2dep") else self._pool.Dep(request.package)
+            return self._pool.Dep(request.package)
         (constraint,) = request.constraints
         return self._pool.Dep(request.package).Rel(_FLAGS[constraint.operator], self._pool.Dep(str(constraint.version)))
 
@@ -79,3 +78,24 @@ def changes(universe: Universe, chosen: Mapping[str, Candidate]) -> int:
     """How many packages are other than they are installed."""
     here = {name: item.candidate for name, item in universe.installed.items()}
     return sum(here.get(name) is not chosen.get(name) for name in {*here, *chosen})
+
+
+def wrong(universe: Universe, goal: Goal, chosen: Mapping[str, Candidate]) -> list[str]:
+    """What a selection breaks, judged without the solver's own tables."""
+    found = [f"{item.origin}: {item.request}" for item in goal.wanted if not met(chosen, item.request)]
+    found += [f"{rule.origin} bans" for rule in goal.forbidden if met(chosen, rule.request)]
+    for rule in goal.pins:
+        if rule.request.package in chosen and not met(chosen, rule.request):
+            found.append(f"{rule.origin} pins")
+    for name, candidate in chosen.items():
+        if candidate not in universe.candidates[name]:
+            found.append(f"{candidate} is not offered")
+        found += [f"{candidate} needs {request}" for request in candidate.depends if not met(chosen, request)]
+        for request in candidate.conflicts:
+            if request.package != name and met(chosen, request):
+                found.append(f"{candidate} conflicts with {request}")
+    return found
+
+
+def met(chosen: Mapping[str, Candidate], request: Request) -> bool:
+    return request.package in chosen and request.allows(chosen[request.package].version)

@@ -5,18 +5,16 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping
 
 import pytest
 from bocage_core._packages.explanations import why
 from bocage_core._packages.facts import Conflicts, Depends, Fact
 from bocage_core._packages.problem import Problem
 from bocage_core._packages.proof import Proof
-from bocage_core._packages.requests import Request
 from bocage_core._packages.solver import Impossible, Solution, solve
 from bocage_core._packages.universe import Candidate, Goal, Installed, Universe, Wanted
 from random_universes import Drawn, Shape, draw
-from referee import Referee, changes
+from referee import Referee, changes, wrong
 
 SHAPES = {
     "tiny and strict": (Shape(8, versions=3, needs=1.3, strict=0.7, conflicts=0.5), 70),
@@ -32,27 +30,6 @@ def answer(drawn: Drawn) -> Solution | None:
         return solve(drawn.universe, drawn.goal)
     except Impossible:
         return None
-
-
-def wrong(universe: Universe, goal: Goal, chosen: Mapping[str, Candidate]) -> list[str]:
-    """What a selection breaks, judged without the solver's own tables."""
-    found = [f"{item.origin}: {item.request}" for item in goal.wanted if not met(chosen, item.request)]
-    found += [f"{rule.origin} bans" for rule in goal.forbidden if met(chosen, rule.request)]
-    for rule in goal.pins:
-        if rule.request.package in chosen and not met(chosen, rule.request):
-            found.append(f"{rule.origin} pins")
-    for name, candidate in chosen.items():
-        if candidate not in universe.candidates[name]:
-            found.append(f"{candidate} is not offered")
-        found += [f"{candidate} needs {request}" for request in candidate.depends if not met(chosen, request)]
-        for request in candidate.conflicts:
-            if request.package != name and met(chosen, request):
-                found.append(f"{candidate} conflicts with {request}")
-    return found
-
-
-def met(chosen: Mapping[str, Candidate], request: Request) -> bool:
-    return request.package in chosen and request.allows(chosen[request.package].version)
 
 
 @pytest.mark.parametrize("name", SHAPES)
