@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`bocage-agent report [--print]`, `status`, `seals check|write|verify`, `listen` and `gateway-health`.
+"""`bocage-agent report [--print]`, `status`, `seals ...`, `listen`, `gateway-health` and the verbs of packages.
 
 Loading is most of the time of a short call, so that each verb loads what it needs and no more.
 """
@@ -21,6 +21,13 @@ from .settings import DEFAULT_PATH, Settings, read_settings
 STATUS_FILE = "status.json"
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
 _DEEDS_OF_A_CONTROLLER = ("check", "write")
+# what packages_verbs.py knows; a test compares them
+PACKAGE_VERBS = frozenset(
+    {
+        *("update", "upgrade", "download-upgrade", "install", "remove", "forget", "audit", "session-setup"),
+        *("list", "search", "clean", "packages", "packages-door"),
+    }
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from .gateway_health import main as look_after_gateway
 
         return look_after_gateway()
+    if given and given[0] in PACKAGE_VERBS:
+        return _packages(given)
     options = _options(given)
     try:
         settings = read_settings(options.config)
@@ -83,6 +92,17 @@ def _options(arguments: list[str]) -> Any:
         verb.add_argument("--config", type=Path, default=argparse.SUPPRESS, help="the settings file")
     parser.parse_args(arguments, options)
     return options
+
+
+def _packages(given: list[str]) -> int:
+    from .packages_verbs import main as do_packages
+
+    try:
+        return do_packages(given)
+    except BocageError as error:
+        return _fault(str(error))
+    except OSError as error:
+        return _fault(f"{error.strerror}: {error.filename or 'a file of the agent'}.")
 
 
 def _report(settings: Settings) -> None:
@@ -143,7 +163,7 @@ def _status(settings: Settings) -> dict[str, Any]:
     enrolment = read_enrolment(settings)
     place = chain.read(settings.state_directory / COUNTER_FILE)
     status = _read_status(settings)
-    return {
+    found = {
         "host": enrolment.name,
         "host_id": enrolment.host_id,
         "generation": enrolment.generation,
@@ -153,6 +173,11 @@ def _status(settings: Settings) -> dict[str, Any]:
         "last_problem": status.get("last_problem"),
         "spooled": len(Spool(settings.state_directory / "spool").files()),
     }
+    if (settings.packages_directory / "state.sqlite").exists():
+        from .packages_report import summary
+
+        found["packages"] = summary(settings.packages_directory)
+    return found
 
 
 def _read_status(settings: Settings) -> dict[str, Any]:

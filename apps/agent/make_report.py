@@ -51,6 +51,9 @@ def collect(settings: Settings, enrolment: Enrolment) -> dict[str, Any]:
     actions = read_section(settings.state_directory / ACTIONS_FILE)
     if actions is not None:
         sections["actions"] = actions
+    packages = collect_packages(settings)
+    if packages is not None:
+        sections["packages"] = packages
     return sections
 
 
@@ -74,6 +77,18 @@ def collect_seals(settings: Settings) -> dict[str, Any]:
     from .seals import section
 
     return section(settings)
+
+
+def collect_packages(settings: Settings) -> dict[str, Any] | None:
+    """The section `packages`; None on a host that has none. A state that cannot be read is said, and stops no report."""
+    if not (settings.packages_directory / "state.sqlite").exists():
+        return None
+    from .packages_report import section, unreadable
+
+    try:
+        return section(settings.packages_directory)
+    except (BocageError, OSError) as error:
+        return unreadable(sentence(str(error)))
 
 
 def draft(settings: Settings, enrolment: Enrolment, place: chain.Chain) -> Report:
@@ -107,7 +122,8 @@ def spool_report(settings: Settings, spool: Spool, log: Log) -> Report:
 def sign_fitting(report: Report, private_key_pem: bytes) -> tuple[Report, bytes]:
     """Sign; where the peers of a large hub would not fit, fewer are listed and all are still counted.
 
-    Then paths go that carry what is planned, all findings on a seal but the first, and older answers to actions.
+    Then paths go that carry what is planned, the versions of packages (their digest stays), all findings on a seal but
+    the first, and older answers to actions.
     """
     while True:
         payload = report.to_payload()
@@ -129,6 +145,10 @@ def _shorter(sections: Mapping[str, Any]) -> dict[str, Any] | None:
         return {**sections, "mesh": {**mesh, "peers": mesh["peers"][: len(mesh["peers"]) * 3 // 4]}}
     if mesh and mesh.get("paths"):
         return {**sections, "mesh": {**mesh, "paths": mesh["paths"][: len(mesh["paths"]) // 2]}}
+    packages = sections.get("packages")
+    if packages and packages.get("installed"):
+        # the digest of all of them stays
+        return {**sections, "packages": {**packages, "installed": {}}}
     seals = sections.get("seals") or {}
     if any(len(seal["findings"]) > 1 for seal in seals.values()):
         fewer = {role: {**seal, "findings": seal["findings"][:1]} for role, seal in seals.items()}

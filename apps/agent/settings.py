@@ -27,6 +27,7 @@ _OPTIONAL = frozenset(
         "seals_directory",
         "seal_public_key_file",
         "actions_file",
+        "packages_directory",
     }
 )
 _GATEWAY = frozenset({"lan_interface"})
@@ -53,6 +54,8 @@ class Settings:
     """The public half of the key that the controller signs seals with."""
     actions_file: Path = Path("/etc/bocage/actions.json")
     """Who may ask this host for what by a signed action."""
+    packages_directory: Path = Path("/var/lib/bocage/packages")
+    """Where the state of packages is, on hosts that have any."""
 
 
 def read_settings(path: Path) -> Settings:
@@ -84,6 +87,9 @@ def read_settings(path: Path) -> Settings:
                 {"seal_public_key_file": "/etc/bocage/seal.pub", **document}, "seal_public_key_file", what
             ),
             actions_file=_path({"actions_file": "/etc/bocage/actions.json", **document}, "actions_file", what),
+            packages_directory=_path(
+                {"packages_directory": "/var/lib/bocage/packages", **document}, "packages_directory", what
+            ),
         )
     except OSError as error:
         raise BadInput(f"The agent's settings {path} cannot be read: {error.strerror}; run the role agent.") from error

@@ -38,6 +38,11 @@ description:
     each LAN is entered, also where there is one gateway only.
   - In C(drift_segments) are also gateways whose election of the active gateway of segments is silent.
     C(reported.sections.segments.segments) has for each segment of a gateway C(name), C(active) and C(fitness).
+  - In C(packages_need_upgrade) are hosts that report packages to install, upgrade or remove; in C(packages_error) those
+    with a package in the state C(ERROR) or C(MISSING); in C(drift_packages) those and hosts where an audit of a package
+    is not C(OK), where work was cut off, or whose last update failed. C(reported.packages) has versions by package (empty
+    where they were too many for a report), C(reported.sections.packages) the rest, with C(problems), C(audits),
+    C(offline_records), C(refused), C(metadata), C(last_update_at) and C(installed_digest).
   - C(reported.sections.mesh.epoch) is the epoch of the mesh key that the host uses, and C(live_epochs) beside it has all
     epochs of which it has an interface, two of them while keys rotate. 0 is the key of its enrolment.
   - C(reported) holds C(state), C(reason), C(enrolment) (where it counts), and where a report counts C(generation),
@@ -191,13 +196,16 @@ try:
     from ansible_collections.bocage.fleet.plugins.module_utils._common.estate import Estate
     from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_drift import (
         GATEWAY_STATES,
+        PACKAGE_GROUPS,
         SEALED_ROLES,
         OverlayAddresses,
         gateway_groups,
+        package_groups,
     )
     from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_states import STATES
     from ansible_collections.bocage.fleet.plugins.plugin_utils.estate_loader import (
         ANY_SEAL,
+        PACKAGES,
         PATHS,
         DesiredAddresses,
         HostState,
@@ -319,13 +327,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
 def _set_groups(inventory: InventoryData, hosts: dict[str, Host], states: dict[str, HostState]) -> None:
     """Variables and groups, set on the objects themselves: what hosts reported carries no trust as a template."""
     groups = {f"state_{state}": inventory.groups[inventory.add_group(f"state_{state}")] for state in STATES}
-    groups.update({name: inventory.groups[inventory.add_group(name)] for name in GATEWAY_STATES})
-    drift = {name: _drift_group(inventory, name) for name in (ANY_SEAL, PATHS, *SEALED_ROLES)}
+    groups.update({name: inventory.groups[inventory.add_group(name)] for name in (*GATEWAY_STATES, *PACKAGE_GROUPS)})
+    drift = {name: _drift_group(inventory, name) for name in (ANY_SEAL, PATHS, PACKAGES, *SEALED_ROLES)}
     for name, state in states.items():
         host = hosts[name]
         host.vars["reported"] = state.reported
         groups[f"state_{state.state}"].add_host(host)
-        for name in gateway_groups(state.reported.get("sections") or {}):
+        sections = state.reported.get("sections") or {}
+        for name in gateway_groups(sections) | package_groups(sections.get("packages")):
             groups[name].add_host(host)
         for ending in state.drift:
             if ending not in drift:

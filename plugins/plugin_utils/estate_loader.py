@@ -21,6 +21,7 @@ from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_docu
 from ansible_collections.bocage.fleet.plugins.module_utils._state.inventory_drift import (
     mesh_drift,
     mtu_drift,
+    package_drift,
     seal_drift,
     service_drift,
 )
@@ -49,6 +50,8 @@ NO_DRIFT: frozenset[str] = frozenset()
 ONLY_MESH = frozenset({"mesh"})
 # of paths that carry less than planned
 PATHS = "mtu"
+# of packages that are not as they should be
+PACKAGES = "packages"
 # The group of hosts with a seal that is broken or refused, whatever its role.
 ANY_SEAL = "config"
 
@@ -270,6 +273,14 @@ def _host_state(
         for name, sentences in service_drift(sections).items():
             drift[name] = sentences
             groups |= {name}
+        packages = sections.get("packages")
+        if packages is not None:
+            # the versions by name stand in one place of a listing
+            reported["packages"] = packages["installed"]
+            sections["packages"] = {name: value for name, value in packages.items() if name != "installed"}
+            if found := package_drift(packages):
+                drift["packages"] = found
+                groups |= {PACKAGES}
         # apart from the others, and not twice in every listing of the inventory
         seals = sections.pop("seals", None) or {}
         broken = seal_drift(seals) if seals else None

@@ -15,6 +15,7 @@ from .._common.path_finding import finding
 
 # Roles that leave seals; each has its group of hosts that are not as it left them, also when that is empty.
 SEALED_ROLES = ("agent", "firewall", "gateway", "host", "mesh", "names", "registry", "routing", "segments", "voice")
+PACKAGE_GROUPS = ("packages_need_upgrade", "packages_error")
 GATEWAY_STATES = ("gateway_drained", "gateway_unhealthy")
 _DRIFTED = ("broken", "refused")
 
@@ -82,6 +83,34 @@ def gateway_groups(sections: Mapping[str, Any]) -> frozenset[str]:
     if health["drained"]:
         return frozenset({"gateway_drained"})
     return frozenset() if health["healthy"] else frozenset({"gateway_unhealthy"})
+
+
+def package_drift(packages: Mapping[str, Any]) -> list[str]:
+    """Sentences of packages that are not as they should be and do not become so by the next upgrade alone.
+
+    What only waits for an upgrade is in ``packages_need_upgrade`` and is no drift: in a rollout most hosts wait.
+    """
+    found = [
+        f"{one['package']} is in {one['state']}{': ' + one['reason'].rstrip('.') if one['reason'] else ''}."
+        for one in packages["problems"]
+        if one["state"] in ("ERROR", "MISSING")
+    ]
+    found += [
+        f"The audit of {name} says {one['answer']}{': ' + one['reason'].rstrip('.') if one['reason'] else ''}."
+        for name, one in packages["audits"].items()
+    ]
+    found += [f"Work on {name} was cut off." for name in packages["interrupted"]]
+    if packages["last_problem"]:
+        found.append(packages["last_problem"])
+    return found
+
+
+def package_groups(packages: Mapping[str, Any] | None) -> frozenset[str]:
+    """Which of ``PACKAGE_GROUPS`` a host is in, by its section ``packages``."""
+    if not packages:
+        return frozenset()
+    found = {"packages_need_upgrade"} if packages["needs_upgrade"] else set()
+    return frozenset(found | ({"packages_error"} if packages["errors"] else set()))
 
 
 def seal_drift(seals: Mapping[str, Any]) -> dict[str, list[str]]:

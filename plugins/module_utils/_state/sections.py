@@ -19,6 +19,9 @@ MAX_SEAL_FINDINGS = 5
 MAX_SESSIONS = 50
 MAX_EXITS = 20
 MAX_SEGMENTS = 64
+MAX_PACKAGES = 200
+MAX_PACKAGE_PROBLEMS = 20
+PACKAGE_STATES = ("OK", "NEED-INSTALL", "NEED-UPGRADE", "NEED-REMOVE", "ERROR", "MISSING")
 # one that is in use, and one beside it while keys rotate; more only where something went wrong
 MAX_LIVE_EPOCHS = 4
 MAX_ACTIONS = 20
@@ -31,6 +34,9 @@ _ENDPOINT = re.compile(r"(\[[0-9a-f:.]{2,45}(%[A-Za-z0-9_.-]{1,15})?\]|[0-9.]{7,
 _PEER = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _ADDRESS = re.compile(r"[0-9a-f.:]{2,45}")
 _NONCE = re.compile(r"[0-9a-f]{32}")
+# as control files name them; what is a version is judged where versions are compared
+_PACKAGE = re.compile(r"[^\x00-\x20\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]{1,255}")
+_VERSION = re.compile(r"[^\x00-\x20\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]{1,128}")
 _MAX_COUNT = 2**64 - 1
 
 
@@ -154,6 +160,65 @@ def _check_segments(section: dict[str, Any], what: str) -> None:
     fields.texts(section, "drift", what)
 
 
+def _check_packages(section: dict[str, Any], what: str) -> None:
+    installed = fields.record(section.get("installed"), f"the versions in {what}")
+    if len(installed) > MAX_PACKAGES:
+        raise fields.malformed(what, f"has more than {MAX_PACKAGES} versions in installed")
+    for name in installed:
+        fields.text({"installed": name}, "installed", what, _PACKAGE)
+        fields.text(installed, name, what, _VERSION)
+    fields.integer(section, "installed_count", what, len(installed))
+    fields.text(section, "installed_digest", what, fields.SHA256)
+    for name in ("problem_count", "errors"):
+        fields.integer(section, name, what)
+    fields.flag(section, "needs_upgrade", what)
+    fields.texts(section, "interrupted", what, _PACKAGE)
+    if section.get("last_update_at") is not None:
+        timestamps.parse(section["last_update_at"], f"last_update_at of {what}")
+    fields.text(section, "last_problem", what)
+    for role in fields.record(section.get("metadata"), f"the metadata in {what}"):
+        fields.integer(section["metadata"], role, f"the metadata in {what}")
+    _check_rollouts(fields.record(section.get("rollouts", {}), f"the rollouts in {what}"), what)
+    for problem in _entries(section, "problems", what):
+        if problem.get("state") not in PACKAGE_STATES:
+            raise fields.malformed(what, "has a package in an unknown state")
+        for name in ("version", "wanted"):
+            if problem.get(name) is not None:
+                fields.text(problem, name, what, _VERSION)
+        fields.text(problem, "reason", what)
+    for record in _entries(section, "offline_records", what):
+        timestamps.parse(record.get("accepted_at"), f"accepted_at of {what}")
+    for refused in _entries(section, "refused", what):
+        for name in ("code", "reason"):
+            fields.text(refused, name, what)
+        timestamps.parse(refused.get("at"), f"at of {what}")
+    audits = fields.record(section.get("audits"), f"the audits in {what}")
+    for name, audit in audits.items():
+        fields.text({"audits": name}, "audits", what, _PACKAGE)
+        entry = fields.record(audit, f"an audit in {what}")
+        for key in ("answer", "reason"):
+            fields.text(entry, key, what)
+
+
+def _check_rollouts(rollouts: dict[str, Any], what: str) -> None:
+    """By rollout, the ring of the host, whether it has the change, and the digest of the versions it keeps to."""
+    for name, one in rollouts.items():
+        fields.text({"rollouts": name}, "rollouts", what, _PACKAGE)
+        entry = fields.record(one, f"a rollout in {what}")
+        fields.text(entry, "digest", what, fields.SHA256)
+        fields.flag(entry, "taken", what)
+
+
+def _entries(section: dict[str, Any], name: str, what: str) -> list[dict[str, Any]]:
+    entries = section.get(name)
+    if not isinstance(entries, list) or len(entries) > MAX_PACKAGE_PROBLEMS:
+        raise fields.malformed(what, f"needs a list of at most {MAX_PACKAGE_PROBLEMS} {name}")
+    found = [fields.record(one, f"an entry of {name} in {what}") for one in entries]
+    for one in found:
+        fields.text(one, "package", what, _PACKAGE)
+    return found
+
+
 def _check_seals(section: dict[str, Any], what: str) -> None:
     for role, seal in section.items():
         if not fields.ROLE.fullmatch(role):
@@ -202,5 +267,6 @@ _CHECKS = {
     "gateway": _check_gateway,
     "routing": _check_routing,
     "segments": _check_segments,
+    "packages": _check_packages,
     "seals": _check_seals,
 }

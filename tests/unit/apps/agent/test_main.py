@@ -259,7 +259,7 @@ def test_seals_are_a_section_of_the_report(
 
 
 def test_a_report_that_cannot_fit_is_a_fault(agent: Any) -> None:
-    report = agent.host.report(sections={"packages": {"list": ["x" * 30000]}})
+    report = agent.host.report(sections={"filler": {"list": ["x" * 30000]}})
     with pytest.raises(BocageError, match="more than the 32768 accepted"):
         make_report.sign_fitting(report, agent.host.report_private)
 

@@ -70,7 +70,7 @@ def test_attack_old_counter(registry: Any) -> None:
 
 def test_attack_oversized(registry: Any) -> None:
     host = registry.enrolled()
-    large = host.report_bytes(sections={"packages": {"list": ["x" * 25000]}})
+    large = host.report_bytes(sections={"filler": {"list": ["x" * 25000]}})
     assert len(large) > reports.MAX_REPORT_BYTES
     assert_refused(registry.report(large), 413, "oversized")
     assert_refused(registry.ask("POST", "/v1/enrolments", content=b" " * 9000), 413, "oversized")

@@ -71,7 +71,7 @@ def test_attack_payload_type_confusion(signed_estate: Any) -> None:
 
 
 def test_attack_oversized(signed_estate: Any) -> None:
-    raw = signed_estate.host().report_bytes(sections={"packages": {"list": ["x" * 30000]}})
+    raw = signed_estate.host().report_bytes(sections={"filler": {"list": ["x" * 30000]}})
     with pytest.raises(Refused) as refusal:
         dsse.load(raw, "the report of gw1", reports.MAX_REPORT_BYTES)
     assert refusal.value.code == "oversized"

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What to have for what is asked for, by the solver; where not all of it is possible, as much as is, in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from bocage_core._common.errors import BadInput, BocageError
+from bocage_core._packages import explanations, solver
+from bocage_core._packages.requests import Request, parse_requests
+from bocage_core._packages.universe import Candidate, Goal, Installed, Rule, Universe, Wanted
+
+from .packages_ports import CONTROL_ONLY, Offer, Solution
+
+_SETTINGS = "the settings of this host"
+_MAX_NAMES = 20_000
+
+
+def choose(
+    requests: Iterable[str],
+    forbidden: Iterable[str],
+    installed: Mapping[str, Offer],
+    offers: Callable[[str], Sequence[Offer]],
+    renew: Callable[[str], bool],
+) -> Solution:
+    wanted: list[Request] = []
+    missing: dict[str, str] = {}
+    for text in requests:
+        try:
+            wanted += parse_requests(text)
+        except BadInput as error:
+            missing[text[:128]] = str(error)
+    found = _Reached(wanted, installed, offers)
+    goal = Goal(
+        forbidden=tuple(Rule(Request(name, ()), _SETTINGS) for name in forbidden),
+        upgrade=frozenset(name for name in found.names if renew(name)),
+    )
+    solution = _solved(found.universe, goal, wanted, missing)
+    missing |= {name: f"The repository has no package {name} for this host" for name in missing if name in found.absent}
+    return Solution(_in_order(solution, found.offers), missing, _reasons(solution))
+
+
+class _Reached:
+    """All candidates that the answer can hold, by following what is asked for, what is there, and what each needs."""
+
+    def __init__(
+        self, wanted: Sequence[Request], installed: Mapping[str, Offer], offers: Callable[[str], Sequence[Offer]]
+    ) -> None:
+        self.offers: dict[Candidate, Offer] = {}
+        self.names: set[str] = set()
+        self.absent: set[str] = set()
+        present = []
+        for name, one in installed.items():
+            candidate = self._candidate(one)
+            if candidate is None:
+                raise BocageError(f"The record of the installed package {name} is damaged; run `bocage-agent forget`.")
+            present.append(Installed(candidate, asked=one.section not in CONTROL_ONLY))
+        waiting = [one.package for one in wanted]
+        waiting += [one.package for item in present for one in item.candidate.depends] + list(installed)
+        candidates: list[Candidate] = []
+        while waiting:
+            name = waiting.pop()
+            if name in self.names:
+                continue
+            self.names.add(name)
+            if len(self.names) > _MAX_NAMES:
+                raise BocageError(f"More than {_MAX_NAMES} packages depend on one another; split the repository.")
+            known = offers(name)
+            if not known and name not in installed:
+                self.absent.add(name)
+            for one in known:
+                candidate = self._candidate(one)
+                if candidate is not None:
+                    candidates.append(candidate)
+                    waiting += [request.package for request in candidate.depends]
+        self.universe = Universe.of(candidates, present)
+
+    def _candidate(self, one: Offer) -> Candidate | None:
+        """None for one that cannot be read: it does not take the others with it."""
+        try:
+            found = Candidate.parse(
+                one.package, one.version, one.depends, one.conflicts, sha256=one.sha256, section=one.section
+            )
+        except BadInput:
+            return None
+        self.offers[found] = one
+        return found
+
+
+def _solved(universe: Universe, goal: Goal, wanted: Sequence[Request], missing: dict[str, str]) -> solver.Solution:
+    """All that was asked for, or else one after the other what fits to what came before it."""
+
+    def attempt(given: Sequence[Request]) -> solver.Solution:
+        asked = tuple(Wanted(one, _SETTINGS) for one in given)
+        return solver.solve(universe, Goal(asked, goal.pins, goal.forbidden, goal.upgrade))
+
+    try:
+        return attempt(wanted)
+    except solver.Impossible:
+        kept: list[Request] = []
+        for one in wanted:
+            try:
+                attempt([*kept, one])
+            except solver.Impossible as error:
+                missing[one.package] = str(error)
+            else:
+                kept.append(one)
+    return attempt(kept)
+
+
+def _in_order(solution: solver.Solution, offers: Mapping[Candidate, Offer]) -> tuple[Offer, ...]:
+    """What comes, in the order of the steps, then what is there and stays."""
+    coming = [step.then for step in solution.steps if step.then is not None]
+    staying = [one for one in solution.chosen.values() if one not in coming]
+    # a candidate that the solver made anew stands for what is installed under its name
+    by_name = {one.package: offer for one, offer in offers.items()}
+    return tuple(offers.get(one) or by_name[one.package] for one in (*coming, *staying))
+
+
+def _reasons(solution: solver.Solution) -> dict[str, str]:
+    """For what changes, and for what is kept though there is something newer."""
+    newest = {name: group[0] for name, group in solution.problem.universe.candidates.items() if group}
+    names = {step.package for step in solution.steps}
+    names |= {name for name, one in solution.chosen.items() if newest.get(name) is not one}
+    return {name: explanations.why(solution.problem, solution.chosen, name) for name in sorted(names)}

@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verbs: what each of them does with metadata, cache, state and steps."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bocage_core._common import timestamps
+from bocage_core._common.errors import BadInput, BocageError
+from bocage_core._common.refused import Refused
+
+from . import packages_plan as plans
+from .packages_cache import Cache
+from .packages_plan import Plan
+from .packages_ports import Library, Offer, Solution, Unreachable
+from .packages_runner import Runner
+from .packages_schedule import is_due
+from .packages_settings import PackageSettings
+from .packages_steps import Steps, forget
+from .packages_store import Record, Row, Store, put_row
+
+# A clock may be put right by this much; more is a battery that is empty.
+CLOCK_WINDOW = timedelta(days=1)
+
+
+class Engine:
+    """One run of the agent; the caller holds the run lock."""
+
+    def __init__(
+        self,
+        settings: PackageSettings,
+        store: Store,
+        library: Library,
+        runner: Runner,
+        *,
+        log: Callable[[str], None],
+        progress: Callable[[str, int, int], None] = lambda about, done, total: None,
+        clock: Callable[[], datetime] = timestamps.now,
+        after: Callable[[str], None] = lambda step: None,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._library = library
+        self._log = log
+        self._progress = progress
+        self._clock = clock
+        self._untrusted = ""
+        self._cache = Cache(settings.places.cache, store, library, clock, settings.offline_record_days)
+        self._steps = Steps(
+            store,
+            library,
+            self._cache,
+            runner,
+            folder=settings.places.state,
+            limits=settings.limits,
+            clock=clock,
+            log=log,
+            after=after,
+        )
+
+    def repair(self) -> None:
+        """What an agent that was killed left behind; each run that changes something begins with this."""
+        self._steps.repair()
+        self._cache.clean_interrupted()
+        for row in self._store.rows().values():
+            if row.state == "OK" and row.sha256:
+                self._cache.drop(row.sha256)
+
+    def update(self) -> Plan:
+        """Metadata only: what is new, and what this host would need."""
+        self._check_clock()
+        try:
+            self._refresh()
+        except BocageError as error:
+            self._note_problem(f"{error} {self._times()}")
+            raise BocageError(f"{error} {self._times()}") from error
+        return self._planned(online=True)
+
+    def upgrade(self, *, download_only: bool = False) -> bool:
+        """Bring the host to what it should have; whether all of it went well."""
+        online = self._refresh_if_possible()
+        plan = self._planned(online=online)
+        if download_only:
+            if not online:
+                raise Unreachable(f"Nothing is downloaded: {self._store.fact('last_problem')}")
+            return not self._fetch(plan.install, online=True)[1] and not plan.missing
+        return self._carry_out(plan, online=online)
+
+    def install(self, requests: Sequence[str], by: str) -> bool:
+        """Have these packages from now on; nothing else is touched but what they need."""
+        online = self._refresh_if_possible()
+        named = {name: request for request in requests for name in self._library.names(request)}
+        if not named:
+            raise BadInput("No package is named; write for example `bocage-agent install firefox`.")
+        if refused := sorted(set(named) & set(self._settings.forbidden)):
+            raise BadInput(f"The package {refused[0]} is forbidden on this host; ask who maintains its settings.")
+        rows = self._store.rows()
+        known = {name: rows[name] for name in named if name in rows and rows[name].wanted == ""}
+        with self._store.step() as step:  # a removal that was asked for is taken back
+            for row in known.values():
+                put_row(step, replace(row, wanted=None))
+        asked = {**self._store.requests(), **named}
+        plan = self._plan(asked, online=online, renew=lambda name: name in named)
+        if lacking := {name: why for name, why in plan.missing.items() if name in named}:
+            if not online:
+                raise BocageError(
+                    f"{' and '.join(lacking)} cannot be had without a repository: {self._store.fact('last_problem')}"
+                )
+            raise BocageError(" ".join(f"{name}: {why}." for name, why in lacking.items()))
+        closure = self._closure(named, plan.wanted)
+        at = timestamps.write(self._clock())
+        with self._store.step() as step:
+            for name, request in named.items():
+                step.execute("INSERT OR REPLACE INTO request VALUES (?,?,?,?)", (name, request, by, at))
+            self._put_rows(step, plan, only=closure)
+        return self._carry_out(plan, online=online, only=closure)
+
+    def remove(self, names: Sequence[str]) -> bool:
+        """Remove what was installed, by its recorded uninstall."""
+        rows = self._store.rows()
+        for name in names:
+            if name not in rows or (rows[name].version is None and self._store.uninstall(name) is None):
+                raise BadInput(f"The package {name} is not installed on this host.")
+            users = [one for one in plans.dependents(name, rows, self._library.names) if one not in names]
+            if users:
+                raise BadInput(f"The package {name} stays: {', '.join(users[:5])} needs it; remove that first.")
+            if self._is_required(name):
+                raise BadInput(f"The package {name} stays: the settings of this host require it.")
+        with self._store.step() as step:
+            for name in names:
+                step.execute("DELETE FROM request WHERE name=?", (name,))
+                put_row(step, replace(rows[name], wanted="", state="NEED-REMOVE", reason="Asked for"))
+        # of two that go together, the one that needs the other goes first
+        ordered = sorted(names, key=lambda name: len(plans.dependents(name, rows, self._library.names)))
+        done = [self._steps.remove(self._store.rows()[name]) for name in ordered]
+        self._enforce()
+        return all(done)
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Know nothing of packages any more, without removing anything of theirs."""
+        rows = self._store.rows()
+        for name in names:
+            if name not in rows:
+                raise BadInput(f"The package {name} is not known on this host.")
+        with self._store.step() as step:
+            for name in names:
+                forget(step, name)
+        self._enforce()
+
+    def audit(self, names: Collection[str] = (), *, due: bool = False) -> dict[str, str]:
+        """Ask installed packages whether they are well; answers by package."""
+        found = {}
+        rows = self._store.rows()
+        for name in names:
+            if name not in rows or rows[name].version is None:
+                raise BadInput(f"The package {name} is not installed on this host.")
+        for name, row in rows.items():
+            if row.version is None or (names and name not in names):
+                continue
+            if due and not is_due(row.audit_schedule, row.audited_at, self._clock()):
+                continue
+            outcome = self._steps.audit(row)
+            answer = (outcome.value or "OK") if outcome.ok else "ERROR"
+            with self._store.step() as step:
+                values = (answer, outcome.reason, timestamps.write(self._clock()), name)
+                step.execute("UPDATE package SET audit=?, audit_reason=?, audited_at=? WHERE name=?", values)
+            if answer != "OK":
+                self._log(f"{name} {row.version}: audit {answer}{': ' + outcome.reason if outcome.reason else ''}")
+            found[name] = answer
+        return found
+
+    def clean(self) -> tuple[int, int]:
+        """Remove downloads that nothing waits for; how many, and their bytes."""
+        waiting = {(row.name, row.wanted) for row in self._store.rows().values() if row.state != "OK" and row.wanted}
+        keep = {one.sha256 for one in self._store.records() if (one.name, one.version) in waiting}
+        return self._cache.clean(keep)
+
+    def search(self, words: Sequence[str]) -> Sequence[Offer]:
+        return self._library.search(words)
+
+    # metadata
+
+    def _refresh(self) -> None:
+        versions = self._library.update()
+        now = timestamps.write(self._clock())
+        self._store.set_facts({"last_update_at": now, "metadata": versions, "last_problem": ""})
+        self._log(f"metadata: {', '.join(f'{role} {number}' for role, number in sorted(versions.items())[:6])}")
+
+    def _refresh_if_possible(self) -> bool:
+        """Whether a repository answered with metadata that counts; without one the host goes on with its cache."""
+        self._check_clock()
+        try:
+            self._refresh()
+        except Unreachable as error:
+            self._note_problem(str(error))
+            self._log(f"no repository: {error}")
+            return False
+        except BocageError as error:
+            # nothing new is taken on such metadata; what was accepted before may still be installed
+            self._untrusted = f"{error} {self._times()}"
+            self._note_problem(self._untrusted)
+            self._log(f"the repository is not believed: {self._untrusted}")
+            return False
+        return True
+
+    def _check_clock(self) -> None:
+        now, last = self._clock(), self._store.fact("last_update_at")
+        if last is not None and now < timestamps.parse(last, "the last update") - CLOCK_WINDOW:
+            problem = f"The clock of this host is wrong: it says {timestamps.write(now)}, but {last} has been; set it."
+            self._note_problem(problem)
+            raise BocageError(problem)
+
+    def _times(self) -> str:
+        last = self._store.fact("last_update_at")
+        return (
+            f"(This host's clock says {timestamps.write(self._clock())}; its last update was at {last or 'no time'}.)"
+        )
+
+    def _note_problem(self, problem: str) -> None:
+        self._store.set_facts({"last_problem": problem[:500]})
+
+    # planning
+
+    def _planned(self, *, online: bool) -> Plan:
+        plan = self._plan(self._store.requests(), online=online, renew=lambda name: True)
+        with self._store.step() as step:
+            self._put_rows(step, plan)
+        for name, why in plan.missing.items():
+            self._log(f"{name}: MISSING: {why}")
+        return plan
+
+    def _plan(self, asked: Mapping[str, str], *, online: bool, renew: Callable[[str], bool]) -> Plan:
+        rows = self._store.rows()
+        requests = [*self._settings.require, *(asked[name] for name in asked if name not in self._settings.forbidden)]
+        if self._settings.host_package is not None:
+            requests.insert(0, self._settings.host_package)
+        offers = self._library.offers if online else self._cache.offers
+        halfway = {name for name, row in rows.items() if row.version is None and self._store.uninstall(name)}
+
+        def solve(given: Sequence[str], staying: Mapping[str, Offer]) -> Solution:
+            return self._library.solve(given, self._settings.forbidden, staying, offers, renew)
+
+        plan = plans.make_plan(requests, rows, self._settings.forbidden, solve, halfway)
+        return plan if online else plans.without_repository(plan, rows)
+
+    def _put_rows(self, step: sqlite3.Connection, plan: Plan, only: Collection[str] | None = None) -> None:
+        """The states by a plan, of all packages or of some; `step` is the caller's transaction."""
+        found = plans.rows_of(plan, self._store.rows())
+        if only is None:
+            step.execute("DELETE FROM package")
+        for row in found:
+            if only is None or row.name in only:
+                put_row(step, row)
+
+    def _closure(self, names: Iterable[str], wanted: Sequence[Offer]) -> set[str]:
+        """These packages and all that they need."""
+        known = {one.package: one for one in wanted}
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name in known and name not in found:
+                found.add(name)
+                waiting += self._library.names(known[name].depends)
+        return found
+
+    def _is_required(self, name: str) -> bool:
+        required = {one for request in self._settings.require for one in self._library.names(request)}
+        return name in required or name == self._settings.host_package
+
+    # doing
+
+    def _carry_out(self, plan: Plan, *, online: bool, only: Collection[str] | None = None) -> bool:
+        due = [one for one in plan.install if only is None or one.package in only]
+        ready, failed = self._fetch(due, online=online)
+        rivals = self._rivals(plan, due) if only is not None else set(plan.remove)
+        # nothing goes for what cannot come
+        good = True
+        if not failed or only is None:
+            for name in sorted(rivals):
+                self._log(f"{name}: {plan.remove[name]}")
+                good &= self._steps.remove(self._store.rows()[name])
+        for number, one in enumerate(due, 1):
+            going, skipped = plans.without_dependents([one], failed, self._library.names)
+            if not going:
+                if one.package in skipped:
+                    failed[one.package] = skipped[one.package]
+                    self._fail(one, skipped[one.package])
+                continue
+            self._progress(f"[{number}/{len(due)}] {one.package} {one.version}", number, len(due))
+            if not self._steps.install(ready[one.package]):
+                failed[one.package] = "it failed"
+        self._enforce()
+        lacking = plan.missing if only is None else {}
+        return good and not failed and not lacking and not self._untrusted
+
+    def _fetch(self, due: Sequence[Offer], *, online: bool) -> tuple[dict[str, Record], dict[str, str]]:
+        """Accepted files of all that is due, before any of it is executed; and why others cannot be had."""
+        ready: dict[str, Record] = {}
+        failed: dict[str, str] = {}
+        for number, one in enumerate(due, 1):
+            about = f"[{number}/{len(due)}] {one.package} {one.version}"
+            try:
+                if not online:
+                    ready[one.package] = self._cache.accepted(one.sha256, offline=True)
+                    accepted_at = ready[one.package].accepted_at
+                    self._log(f"{one.package} {one.version}: from the cache, accepted at {accepted_at}")
+                    continue
+                ready[one.package] = self._cache.fetch(
+                    one,
+                    self._store.floor(one.package),
+                    self._settings.limits.package_bytes,
+                    lambda done, total, about=about: self._progress(about, done, total),  # type: ignore[misc]
+                )
+                self._log(f"{one.package} {one.version}: download accepted")
+            except Refused as error:
+                failed[one.package] = str(error)
+                self._fail(one, f"Refused ({error.code}): {error}")
+            except BocageError as error:
+                failed[one.package] = str(error)
+                self._fail(one, str(error))
+        return ready, failed
+
+    def _fail(self, offer: Offer, reason: str) -> None:
+        row = self._store.rows().get(offer.package, Row(offer.package, "ERROR", section=offer.section))
+        with self._store.step() as step:
+            put_row(step, replace(row, state="ERROR", reason=reason[:500], wanted=offer.version))
+        self._log(f"{offer.package} {offer.version}: ERROR: {reason}")
+
+    def _rivals(self, plan: Plan, due: Sequence[Offer]) -> set[str]:
+        """What has to go for these packages to come."""
+        there = plans.installed_offers(self._store.rows())
+        return {
+            name for name in plan.remove if name in there and any(self._library.clash(there[name], one) for one in due)
+        }
+
+    def _enforce(self) -> None:
+        """Let apt know of policies; without any there is nothing to load."""
+        policies = self._store.rules("policy.json")
+        if policies or self._store.fact("policy"):
+            from .packages_policy import enforce
+
+            if enforce(policies.values()):
+                self._log("what apt may install follows the policies now")
+            self._store.set_facts({"policy": bool(policies)})

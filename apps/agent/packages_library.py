@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real library behind the engine: TUF's word, the acceptance rule, the solver."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bocage_core._common import atomic
+from bocage_core._common.errors import BadInput, BocageError
+from bocage_core._common.refused import Refused
+from bocage_core._packages import acceptance, manifest, repository_client, versions
+from bocage_core._packages.certificates import Trust
+from bocage_core._packages.container import open_container
+from bocage_core._packages.matching import Machine, matches
+from bocage_core._packages.repository_cache import Target
+from bocage_core._packages.requests import Request, parse_requests
+
+from .packages_kinds import kind_of_path, kind_of_section
+from .packages_ports import Accepted, Offer, Progress, Solution, Unreachable
+from .packages_settings import PackageSettings
+
+ROOT = "root.json"
+AUTHORITIES = "authorities"
+BUNDLE = "authorities.pem"
+TICKETS = "downgrades"
+TICKET_KEYS = "downgrade-keys"
+_MAX_ROOT = 512_000
+_MAX_TICKETS = 256
+_MAX_FOUND = 500
+_MAX_BUNDLE = 256 * 1024
+
+
+class PackageLibrary:
+    """One host's view of one repository; loads what is heavy when it is asked for."""
+
+    def __init__(self, settings: PackageSettings, host_id: str, machine: Machine) -> None:
+        self._settings = settings
+        self._host_id = host_id
+        self._machine = machine
+        self._client_: repository_client.Client | None = None
+        self._trust: Trust | None = None
+
+    # metadata
+
+    def update(self) -> dict[str, int]:
+        try:
+            self._client.update()
+        except repository_client.Unreachable as error:
+            raise Unreachable(str(error)) from error
+        self._trust = None
+        return self.versions()
+
+    def versions(self) -> dict[str, int]:
+        found = self._client.listing(stale=True)
+        return {"root": found.root, "timestamp": found.timestamp, "snapshot": found.snapshot}
+
+    def offers(self, package: str) -> Sequence[Offer]:
+        return _of_one_kind([self._offer(one) for one in self._client.find(package) if self._fits(one)])
+
+    def search(self, words: Sequence[str]) -> Sequence[Offer]:
+        wanted = [word.casefold() for word in words]
+        found = []
+        for one in self._client.listing(stale=True).targets():
+            name = one.name.casefold()
+            if kind_of_path(one.path) and all(word in name for word in wanted) and self._fits(one):
+                found.append(self._offer(one))
+                if len(found) == _MAX_FOUND:
+                    break
+        return found
+
+    # one file
+
+    def download(self, offer: Offer, path: Path, progress: Progress) -> None:
+        progress(0, offer.size)
+        try:
+            found = self._client.download(self._target(offer))
+        except repository_client.Unreachable as error:
+            raise Unreachable(str(error)) from error
+        shutil.move(found, path)
+        progress(offer.size, offer.size)
+
+    def accept(self, path: Path, offer: Offer, floor: str | None, moment: datetime) -> Accepted:
+        target = self._target(offer)
+        standing = acceptance.Standing(
+            self._host_id, floor or "", self._files(TICKETS, ".json"), self._ticket_keys() if floor else ()
+        )
+        found = acceptance.accept(path, target, self._trusted(), moment, standing)
+        control = found.control
+        if kind_of_section(control.section) != kind_of_path(target.path):
+            raise Refused(
+                "wrong_target",
+                f"The package {control.package} is of the section {control.section}, and the repository lists it as"
+                f" {target.path}, where only its own kind may be.",
+            )
+        if reason := matches(control.fields, self._machine, moment):
+            raise BocageError(f"The package {control.package} {control.version} is not for this host: {reason}.")
+        return Accepted(
+            package=control.package,
+            version=control.version,
+            section=kind_of_section(control.section),
+            depends=control.depends,
+            conflicts=control.conflicts,
+            signer=found.signer,
+            executable=bool(found.executables),
+            control=dict(control.fields),
+        )
+
+    def unpack(self, path: Path, sha256: str, folder: Path) -> None:
+        # these are the bytes that were accepted, so that their manifest is the one whose signature was found good
+        with open_container(path) as container:
+            digests = manifest.parse_manifest(container.manifest_raw, f"the manifest of {path.name}")
+            container.extract(folder, digests)
+
+    # choosing
+
+    def solve(
+        self,
+        requests: Iterable[str],
+        forbidden: Iterable[str],
+        installed: Mapping[str, Offer],
+        offers: Callable[[str], Sequence[Offer]],
+        renew: Callable[[str], bool],
+    ) -> Solution:
+        from .packages_choice import choose
+
+        return choose(requests, forbidden, installed, offers, renew)
+
+    def compare(self, first: str, second: str) -> int:
+        return versions.compare(first, second)
+
+    def clash(self, first: Offer, second: Offer) -> bool:
+        return any(_allows(request, other) for one, other in ((first, second), (second, first)) for request in _of(one))
+
+    def names(self, requests: str) -> list[str]:
+        return [one.package for one in parse_requests(requests)]
+
+    # inside
+
+    @property
+    def _client(self) -> repository_client.Client:
+        if self._client_ is None:
+            path = self._settings.places.trust / ROOT
+            try:
+                root = atomic.read_bounded(path, _MAX_ROOT)
+            except OSError as error:
+                raise BadInput(
+                    f"The pinned root of the repository {path} cannot be read: {error.strerror}; run the role agent."
+                ) from error
+            replicas = [str(one["url"]) for one in self._settings.replicas]
+            self._client_ = repository_client.Client(self._settings.places.state / "tuf", root, replicas)
+        return self._client_
+
+    def _target(self, offer: Offer) -> Target:
+        if isinstance(offer.source, Target):
+            return offer.source
+        raise BocageError(f"{offer.package} {offer.version} is not in the repository any more; run the update again.")
+
+    def _offer(self, target: Target) -> Offer:
+        said = target.custom
+        return Offer(
+            package=said.package,
+            version=said.version,
+            section=kind_of_path(target.path),
+            depends=said.depends,
+            conflicts=said.conflicts,
+            sha256=target.sha256,
+            size=target.length,
+            path=target.path,
+            source=target,
+        )
+
+    def _fits(self, target: Target) -> bool:
+        said = target.custom
+        words = {"locale": said.locale, "maturity": said.maturity, "target_os": said.target_os}
+        return not matches({"architecture": said.architecture, **words}, self._machine)
+
+    def _trusted(self) -> Trust:
+        """The estate's authorities, with the lists of revoked certificates that the repository has now."""
+        if self._trust is None:
+            from bocage_core._packages import revocation, trust_store
+
+            options = self._settings.document.get("trust", {})
+            folder = self._settings.places.trust
+            placed = trust_store.read_trust(folder / AUTHORITIES) if (folder / AUTHORITIES).is_dir() else Trust(())
+            certificates = list(placed.certificates)
+            if (folder / BUNDLE).is_file():
+                raw = atomic.read_bounded(folder / BUNDLE, _MAX_BUNDLE)
+                certificates += trust_store.load_certificates(raw, folder / BUNDLE)
+            if not certificates:
+                raise BadInput(f"This host trusts nobody's packages: {folder / BUNDLE} is missing; run the role packages.")
+            lists = [*placed.crls]
+            for one in self._client.listing().targets():
+                if one.path.startswith("crl/"):
+                    raw = atomic.read_bounded(self._client.download(one), revocation.MAX_CRL_BYTES)
+                    lists.append(revocation.load_crl(raw, f"the list {one.path}"))
+            self._trust = Trust(
+                tuple(certificates),
+                tuple(lists),
+                options.get("pinned_signers", "refused"),
+                options.get("revocation", "required"),
+            )
+        return self._trust
+
+    def _ticket_keys(self) -> list[bytes]:
+        from bocage_core._common import dsse
+
+        return [dsse.public_key_from_pem(raw) for raw in self._files(TICKET_KEYS, ".pub")]
+
+    def _files(self, name: str, ending: str) -> list[bytes]:
+        folder = self._settings.places.trust / name
+        found = sorted(folder.glob(f"*{ending}"))[:_MAX_TICKETS] if folder.is_dir() else []
+        return [atomic.read_bounded(path, 8 * 1024 * 1024) for path in found]
+
+
+def _of(offer: Offer) -> tuple[Request, ...]:
+    return parse_requests(offer.conflicts)
+
+
+def _allows(request: Request, offer: Offer) -> bool:
+    return request.matches(offer.package, versions.Version.parse(offer.version))
+
+
+def _of_one_kind(found: Collection[Offer]) -> list[Offer]:
+    """Who may sign groups and units can give none of them the name of software: where both are, software is meant."""
+    kinds = {one.section for one in found}
+    kind = "base" if "base" in kinds else min(kinds, default="base")
+    return [one for one in found if one.section == kind]
+
+
+def machine_of(document: Mapping[str, Any]) -> Machine:
+    """The kind of this host, from the settings; what they leave out is taken from the system."""
+    from .packages_machine import described
+
+    return described(document)

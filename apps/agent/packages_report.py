@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the agent says of packages: all of it on this host, and a small section in the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bocage_core._common import canonical
+
+from .commands import sentence
+from .packages_store import Store
+
+MAX_INSTALLED = 200
+MAX_PROBLEMS = 20
+MAX_RECORDS = 10
+_NOT_DUE = ("OK", "ERROR", "MISSING")
+_WORDS = 200
+
+
+def state_of(folder: Path) -> dict[str, Any]:
+    """All of the state, for people and programs on this host."""
+    store = Store.read(folder)
+    if store is None:
+        return {"packages": {}, "requests": {}, "last_update_at": None, "last_problem": "", "metadata": {}}
+    try:
+        return {
+            "packages": {
+                name: {
+                    "state": row.state,
+                    "version": row.version,
+                    "wanted": row.wanted,
+                    "reason": row.reason,
+                    "section": row.section,
+                    "installed_at": row.installed_at,
+                    "audit": row.audit,
+                    "audit_reason": row.audit_reason,
+                    "audited_at": row.audited_at,
+                }
+                for name, row in store.rows().items()
+            },
+            "requests": store.requests(),
+            "last_update_at": store.fact("last_update_at"),
+            "last_problem": store.fact("last_problem") or "",
+            "metadata": store.fact("metadata") or {},
+            "interrupted": [one.name for one in store.pending()],
+            "refused": [
+                {"package": name, "version": version, "code": code, "reason": reason, "at": at}
+                for name, version, code, reason, at in store.refusals()
+            ],
+            "history": [
+                {"at": at, "package": name, "version": version, "action": action, "step": step, "note": note}
+                for at, name, version, action, step, note in store.history(50)
+            ],
+        }
+    finally:
+        store.close()
+
+
+def section(folder: Path) -> dict[str, Any] | None:
+    """The section `packages` of the report; None on a host that never had any."""
+    store = Store.read(folder)
+    if store is None:
+        return None
+    try:
+        rows = store.rows()
+        installed = {name: row.version for name, row in rows.items() if row.version is not None}
+        problems = [
+            {
+                "package": name,
+                "state": row.state,
+                "version": row.version,
+                "wanted": row.wanted or None,
+                "reason": sentence(row.reason)[:_WORDS],
+            }
+            for name, row in rows.items()
+            if row.state != "OK"
+        ]
+        # failures first: they are what somebody has to look at
+        problems.sort(key=lambda one: (one["state"] not in ("ERROR", "MISSING"), one["package"]))
+        records = [one for one in store.records() if one.used_offline_at]
+        records.sort(key=lambda one: one.used_offline_at or "", reverse=True)
+        refused = store.refusals(MAX_RECORDS)
+        return {
+            "installed": dict(list(installed.items())[:MAX_INSTALLED]),
+            "installed_count": len(installed),
+            "installed_digest": canonical.digest(canonical.dumps(installed)),
+            "problems": problems[:MAX_PROBLEMS],
+            "problem_count": len(problems),
+            "needs_upgrade": any(row.state not in _NOT_DUE for row in rows.values()),
+            "errors": sum(row.state in ("ERROR", "MISSING") for row in rows.values()),
+            "audits": {
+                name: {"answer": row.audit, "reason": sentence(row.audit_reason)[:_WORDS]}
+                for name, row in list(rows.items())
+                if row.audit not in ("", "OK")
+            },
+            "offline_records": [
+                {"package": one.name, "version": one.version, "accepted_at": one.accepted_at}
+                for one in records[:MAX_RECORDS]
+            ],
+            "refused": [
+                {"package": name, "version": version, "code": code, "reason": sentence(reason)[:_WORDS], "at": at}
+                for name, version, code, reason, at in refused
+            ],
+            "interrupted": [one.name for one in store.pending()],
+            "metadata": store.fact("metadata") or {},
+            "rollouts": store.fact("rollouts") or {},
+            "last_update_at": store.fact("last_update_at"),
+            "last_problem": sentence(store.fact("last_problem") or ""),
+        }
+    finally:
+        store.close()
+
+
+def unreadable(problem: str) -> dict[str, Any]:
+    """The section of a host whose state cannot be read."""
+    return {
+        "installed": {},
+        "installed_count": 0,
+        "installed_digest": canonical.digest(canonical.dumps({})),
+        "problems": [],
+        "problem_count": 0,
+        "needs_upgrade": False,
+        "errors": 1,
+        "audits": {},
+        "offline_records": [],
+        "refused": [],
+        "interrupted": [],
+        "metadata": {},
+        "rollouts": {},
+        "last_update_at": None,
+        "last_problem": problem,
+    }
+
+
+def summary(folder: Path) -> dict[str, Any] | None:
+    """A line of `status`."""
+    store = Store.read(folder)
+    if store is None:
+        return None
+    try:
+        rows = store.rows().values()
+        states: dict[str, int] = {}
+        for row in rows:
+            states[row.state] = states.get(row.state, 0) + 1
+        return {
+            "states": states,
+            "last_update_at": store.fact("last_update_at"),
+            "last_problem": store.fact("last_problem") or "",
+        }
+    finally:
+        store.close()

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verbs of packages on the command line, and for users who ask through the door."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bocage_core._common.errors import BadInput, BocageError
+
+from . import packages_platform as platform
+from . import packages_rights as rights
+from .packages_rights import Caller
+from .packages_settings import DEFAULT_PATH, PackageSettings, read_settings
+
+_NAMED = ("install", "remove", "forget")
+_ACTING = ("update", "upgrade", "download-upgrade", "install", "remove", "forget", "audit", "clean")
+VERBS = (*_ACTING, "session-setup", "list", "search", "packages", "packages-door")
+# of the engine, the library and the store: what a verb loads when it needs them
+Log = Callable[[str], None]
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = _options(arguments)
+    if options.verb == "session-setup":
+        return _session_setup(options)
+    if options.verb == "packages-door":
+        from .packages_door import serve
+
+        with socket.socket(fileno=os.dup(0)) as connection:
+            return serve(connection, lambda *asked: _serve(options, *asked))
+    if not platform.is_administrator():
+        from .packages_door import ask
+
+        return ask(options.verb, options.packages, _say)
+    from .packages_progress import Speaker
+
+    speaker = Speaker(quiet=options.quiet)
+    try:
+        return _do(options, speaker.line, speaker.progress, "root")
+    finally:
+        speaker.end()
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bocage-agent", description="Packages of this host.")
+    verbs = parser.add_subparsers(dest="verb", required=True, prog="bocage-agent")
+    about = {
+        "update": "ask for the newest metadata, and say what is due",
+        "upgrade": "bring this host to what it should have",
+        "download-upgrade": "download what is due, and install nothing",
+        "install": "have packages from now on",
+        "remove": "remove packages by their recorded uninstall",
+        "forget": "know nothing of packages any more, and remove nothing",
+        "audit": "ask installed packages whether they are well",
+        "session-setup": "set up this user's session",
+        "list": "what is installed and what is due",
+        "search": "packages of the repository",
+        "clean": "remove downloads that nothing waits for",
+        "packages": "all of the state as JSON",
+        "packages-door": "answer one user on the standard input",
+    }
+    for verb in VERBS:
+        one = verbs.add_parser(verb, help=about[verb])
+        one.add_argument("--packages-config", type=Path, default=DEFAULT_PATH, help="the settings file")
+        one.add_argument("--config", type=Path, default=None, help="the settings of the agent itself")
+        one.add_argument("--wait", type=float, default=0, help="seconds to wait for another agent")
+        one.add_argument("--quiet", action="store_true", help="say nothing but failures and answers")
+        one.add_argument("--json", action="store_true", help="answer as JSON")
+        if verb in _NAMED:
+            one.add_argument("packages", nargs="+", help="names, or requests such as 'firefox(>=128)' for install")
+        elif verb in ("audit", "search"):
+            one.add_argument("packages", nargs="*", help="names" if verb == "audit" else "words")
+        else:
+            one.set_defaults(packages=[])
+        if verb == "audit":
+            one.add_argument("--due", action="store_true", help="only what its schedule asks for now")
+    options = parser.parse_args(list(arguments))
+    options.due = getattr(options, "due", False)
+    return options
+
+
+def _serve(options: argparse.Namespace, caller: Caller, verb: str, packages: list[str], line: Log) -> int:
+    """A verb for somebody who asked through the door."""
+    if verb not in VERBS or verb in ("session-setup", "packages-door"):
+        raise BadInput(f"There is no verb {verb[:32]!r} of packages.")
+    settings = read_settings(options.packages_config)
+    rights.check(caller, verb, packages, [settings.self_service, *_placed_rules(settings)])
+    asked = argparse.Namespace(**{**vars(options), "verb": verb, "packages": packages, "json": False, "due": False})
+    return _do(asked, line, lambda about, done, total: None, caller.name, answer=line)
+
+
+def _placed_rules(settings: PackageSettings) -> list[rights.Rules]:
+    from .packages_store import Store
+
+    store = Store.read(settings.places.state)
+    if store is None:
+        return []
+    try:
+        return list(store.rules("selfservice.json").values())
+    finally:
+        store.close()
+
+
+def _do(
+    options: argparse.Namespace,
+    line: Log,
+    progress: Callable[[str, int, int], None],
+    by: str,
+    answer: Callable[[str], None] = print,
+) -> int:
+    settings = read_settings(options.packages_config)
+    verb = options.verb
+    if verb in ("list", "packages"):
+        return _look(settings, options, answer)
+    if verb == "search":
+        with _engine(settings, options, line, progress) as engine:
+            found = [
+                {"package": one.package, "version": one.version, "section": one.section}
+                for one in engine.search(options.packages)
+            ]
+        if options.json:
+            answer(json.dumps(found, indent=2, sort_keys=True))
+        else:
+            for one in found:
+                answer(f"{one['package']:<40} {one['version']:<20} {one['section']}")
+        return 0 if found else 1
+    from .packages_lock import run_lock
+
+    with run_lock(settings.places.lock, verb, options.wait), _engine(settings, options, line, progress) as engine:
+        engine.repair()
+        return _act(engine, options, by, answer)
+
+
+def _act(engine: Any, options: argparse.Namespace, by: str, answer: Callable[[str], None]) -> int:
+    verb, packages = options.verb, options.packages
+    good = True
+    if verb == "update":
+        plan = engine.update()
+        answer(_told(plan))
+    elif verb == "upgrade":
+        good = engine.upgrade()
+        # what its schedule asks for; answers are in the state and in the report
+        engine.audit(due=True)
+    elif verb == "download-upgrade":
+        good = engine.upgrade(download_only=True)
+    elif verb == "install":
+        good = engine.install(packages, by)
+    elif verb == "remove":
+        good = engine.remove(packages)
+    elif verb == "forget":
+        engine.forget(packages)
+    elif verb == "audit":
+        found = engine.audit(packages, due=options.due)
+        if options.json:
+            answer(json.dumps(found, indent=2, sort_keys=True))
+        good = all(one == "OK" for one in found.values())
+    else:
+        count, freed = engine.clean()
+        answer(f"{count} files with {freed} bytes were removed from the cache.")
+    return 0 if good else 1
+
+
+@contextmanager
+def _engine(
+    settings: PackageSettings, options: argparse.Namespace, line: Log, progress: Callable[[str, int, int], None]
+) -> Iterator[Any]:
+    from .packages_engine import Engine
+    from .packages_library import PackageLibrary, machine_of
+    from .packages_runner import Runner
+    from .packages_store import Store
+
+    store = Store.open(settings.places.state)
+    try:
+        library = PackageLibrary(settings, _host_id(options.config), machine_of(settings.machine))
+        runner = Runner(most_lines=settings.limits.output_lines)
+        yield Engine(settings, store, library, runner, log=line, progress=progress)
+    finally:
+        store.close()
+
+
+def _host_id(config: Path | None) -> str:
+    """By which downgrade tickets and rollouts know this host; empty where it is not enrolled."""
+    from .identity import read_enrolment
+    from .settings import DEFAULT_PATH as AGENT_PATH
+    from .settings import read_settings as read_agent_settings
+
+    try:
+        return read_enrolment(read_agent_settings(config or AGENT_PATH)).host_id
+    except BocageError:
+        return ""
+
+
+def _look(settings: PackageSettings, options: argparse.Namespace, answer: Callable[[str], None]) -> int:
+    from .packages_report import state_of
+
+    state = state_of(settings.places.state)
+    if options.verb == "packages" or options.json:
+        answer(json.dumps(state, indent=2, sort_keys=True))
+        return 0
+    for name, one in state["packages"].items():
+        wanted = f" -> {one['wanted']}" if one["wanted"] and one["wanted"] != one["version"] else ""
+        reason = f"  {one['reason']}" if one["reason"] else ""
+        answer(f"{one['state']:<13} {name:<40} {one['version'] or '-'}{wanted}{reason}")
+    return 0
+
+
+def _told(plan: Any) -> str:
+    """What an update found, in one sentence."""
+    if not plan.install and not plan.remove and not plan.missing:
+        return "Nothing is due."
+    parts = []
+    if plan.install:
+        parts.append("to install or upgrade: " + ", ".join(f"{one.package} {one.version}" for one in plan.install))
+    if plan.remove:
+        parts.append("to remove: " + ", ".join(sorted(plan.remove)))
+    if plan.missing:
+        parts.append("missing: " + ", ".join(sorted(plan.missing)))
+    return f"Due {'; '.join(parts)}."
+
+
+def _session_setup(options: argparse.Namespace) -> int:
+    from .packages_session import set_up
+
+    try:
+        settings = read_settings(options.packages_config)
+        sessions, seconds = settings.places.state / "sessions", settings.limits.session_seconds
+    except BocageError:
+        # the settings may be for administrators to read; where sessions lie is known all the same
+        sessions, seconds = platform.places().state / "sessions", 300
+    return 0 if set_up(sessions, Path.home(), seconds, _say) else 1
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hooks in a real child: what it sees, what it may take, what is left of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from bocage_agent.packages_child import HOOKS
+from bocage_agent.packages_runner import Hook, Outcome, Runner, undo_of
+
+LINES: list[str] = []
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    (tmp_path / "content").mkdir()
+    LINES.clear()
+    return tmp_path
+
+
+def run(work: Path, setup: str, hook: str = "install", *, seconds: int = 20, lines: int = 500) -> Outcome:
+    (work / "content" / "setup.py").write_text(setup)
+    asked = Hook(hook, "tool", "1.2", work / "content", work, {"package": "tool", "version": "1.2"})
+    return Runner(False, lines).run(asked, seconds, LINES.append)
+
+
+def test_it_sees_its_package_and_a_small_environment(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "of the agent")
+    setup = (
+        "import os, sys\n"
+        "def install():\n"
+        "    print(control['package'], os.getcwd() == basedir, sorted(os.environ))\n"
+        "    print([name for name in sys.path if 'bocage' in name or 'build/src' in name])\n"
+        "    import helper_of_the_package\n"
+    )
+    (work / "content" / "helper_of_the_package.py").write_text("print('imported')")
+    assert run(work, setup) == Outcome(True)
+    assert LINES[0].startswith("tool True ['BOCAGE_PACKAGE', 'BOCAGE_VERSION', 'DEBIAN_FRONTEND', 'HOME', 'LANG',")
+    assert "SECRET" not in LINES[0]
+    assert LINES[1:] == ["[]", "imported"]
+
+
+def test_helpers_of_other_spellings_can_be_imported(work: Path) -> None:
+    setup = "from setuphelpers import *\ndef install():\n    mkdirs(makepath(basedir, 'x'))\n    print(isdir('x'))\n"
+    assert run(work, setup).ok
+    assert LINES == ["True"]
+
+
+def test_each_hook_is_found_by_its_name(work: Path) -> None:
+    setup = "".join(f"def {hook}():\n    print('{hook}')\n" for hook in HOOKS)
+    for hook in HOOKS:
+        assert run(work, setup, hook).ok
+    assert list(HOOKS) == LINES
+    assert run(work, "", "update_package") == Outcome(True)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("error('the licence is missing')", "the licence is missing"),
+        ("run(['false'])", "false ended with status 1: "),
+        ("run('echo why; exit 3')", "echo why; exit 3 ended with status 3: why"),
+        ("run(['/no/such/program'])", "/no/such/program cannot be run: No such file or directory"),
+        ("run(['sleep', '9'], timeout=0.1)", "sleep 9 did not end in 0.1 seconds"),
+        ("1/0", "ZeroDivisionError: division by zero"),
+        ("import sys; sys.exit(4)", "setup.py ended with status 4"),
+        ("return False", "install answered False"),
+        ("return 'ERROR'", "install answered 'ERROR'"),
+        ("remove('/')", "remove refuses /: it is no part of any package"),
+        ("remove('relative')", "relative is not a full path"),
+        ("copy('absent', '/nowhere/x')", "absent cannot be copied to /nowhere/x: No such file or directory"),
+        ("service('x', 'broken')", "service x: the state 'broken' is none of started, stopped, restarted, reloaded"),
+    ],
+)
+def test_failures_are_one_sentence(work: Path, body: str, reason: str) -> None:
+    outcome = run(work, f"def install():\n    {body}\n")
+    assert (outcome.ok, outcome.reason) == (False, reason.strip())
+
+
+def test_a_setup_that_is_no_python_is_a_failure(work: Path) -> None:
+    assert run(work, "def install(:").reason.startswith("SyntaxError: ")
+
+
+def test_the_time_limit_ends_it_and_all_that_it_started(work: Path) -> None:
+    mark = work / "process"
+    setup = (
+        "import subprocess, time\n"
+        "def install():\n"
+        "    other = subprocess.Popen(['sleep', '300'])\n"
+        f"    open({str(mark)!r}, 'w').write(str(other.pid))\n"
+        "    print('waiting')\n"
+        "    time.sleep(300)\n"
+    )
+    began = time.monotonic()
+    outcome = run(work, setup, seconds=2)
+    assert outcome.reason == "install did not end in 2 seconds"
+    assert time.monotonic() - began < 10
+    assert LINES == ["waiting"]
+    other = int(mark.read_text())
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and Path(f"/proc/{other}/cmdline").exists() and _alive(other):
+        time.sleep(0.01)
+    assert not _alive(other)
+
+
+def _alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_output_is_bounded_and_cannot_control_a_terminal(work: Path) -> None:
+    setup = (
+        "def install():\n    print('\\x1b[2J' + 'x' * 10000)\n    for number in range(100):\n        print(number)\n"
+    )
+    assert run(work, setup, lines=10).ok
+    assert len(LINES) == 11
+    assert LINES[-1] == "(more than 10 lines; the others are left out)"
+    assert all("\x1b" not in line and len(line) <= 500 for line in LINES)
+
+
+def test_something_that_keeps_the_output_open_does_not_hold_the_agent(work: Path) -> None:
+    setup = (
+        "import os, time\n"
+        "def install():\n"
+        "    if os.fork() == 0:\n"
+        "        os.setsid()\n"
+        "        time.sleep(8)\n"
+        "        os._exit(0)\n"
+    )
+    began = time.monotonic()
+    assert run(work, setup).ok
+    assert time.monotonic() - began < 7
+
+
+def test_what_helpers_did_is_noted_before_it_is_done(work: Path) -> None:
+    there = work / "there"
+    there.write_text("of somebody else")
+    setup = (
+        "def install():\n"
+        f"    mkdir({str(work / 'new')!r})\n"
+        f"    copy('setup.py', {str(work / 'new')!r})\n"
+        f"    write({str(there)!r}, 'changed')\n"
+    )
+    assert run(work, setup).undo == (("remove_empty", str(work / "new")), ("remove", str(work / "new" / "setup.py")))
+    assert (work / "new" / "setup.py").exists()
+
+
+def test_a_note_that_was_cut_off_is_of_nothing(work: Path) -> None:
+    (work / "undo.jsonl").write_bytes(b'["remove", "/a/b"]\n["remove", "/c')
+    assert undo_of(work) == (("remove", "/a/b"),)
+
+
+def test_nothing_is_left_in_the_environment_of_the_agent(work: Path) -> None:
+    before = dict(os.environ), Path.cwd()
+    run(work, "import os\nos.environ['X'] = '1'\nos.chdir('/')\ndef install():\n    pass\n")
+    assert (dict(os.environ), Path.cwd()) == before

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An agent that is killed at any step, and disks that are full at any write: repaired by the next run."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bocage_agent import packages_cache, packages_steps
+from bocage_agent.packages_steps import STEPS
+from bocage_core._common.errors import BocageError
+from package_fakes import Host, touching
+
+ROOT = Path(__file__).parents[4]
+REMOVAL = ("begun", "unpacked", "started", "executed", "placed", "finished", "cleaned")
+
+
+class Killed(BaseException):
+    """No handler of errors sees it, as none sees a power cut."""
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    (tmp_path / "made").mkdir()
+    return Host(tmp_path)
+
+
+def made(host: Host, name: str) -> Path:
+    return host.folder / "made" / name
+
+
+def die_at(step: str) -> Any:
+    def after(name: str) -> None:
+        if name == step:
+            raise Killed(step)
+
+    return after
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_after_each_step_of_an_installation(host: Host, step: str) -> None:
+    host.library.add("a", "1.0", touching(made(host, "a")))
+    host.after = die_at(step)
+    with pytest.raises(Killed):
+        host.install("a")
+    host.after = lambda name: None
+    assert host.upgrade() is True
+    assert host.states() == {"a": ("OK", "1.0")}
+    # executed once, whatever was cut off
+    assert made(host, "a").read_text() == "1.0 "
+    assert host.look(lambda store: store.pending()) == []
+    assert list((host.folder / "state" / "work").iterdir()) == []
+    assert host.cached() == []
+
+
+@pytest.mark.parametrize("step", REMOVAL)
+def test_killed_after_each_step_of_a_removal(host: Host, step: str) -> None:
+    host.library.add("a", "1.0", touching(made(host, "a")))
+    host.install("a")
+    host.after = die_at(step)
+    with pytest.raises(Killed):
+        host.remove("a")
+    host.after = lambda name: None
+    assert host.upgrade() is True
+    assert host.states() == {}
+    assert not made(host, "a").exists()
+
+
+def test_what_was_cut_off_while_it_ran_is_told_and_undone_on_removal(host: Host) -> None:
+    first, second = made(host, "first"), made(host, "second")
+    setup = f"def install():\n    write({str(first)!r}, 'x')\n    kill()\n    write({str(second)!r}, 'x')\n"
+    # the child itself is killed: there is no result
+    setup += "def kill():\n    import os\n    os.kill(os.getpid(), 9)\n"
+    host.library.add("a", "1.0", setup)
+    assert host.install("a") is False
+    assert "install ended with status -9 and no result" in host.rows()["a"].reason
+    assert first.exists()
+    assert host.remove("a") is True
+    assert not first.exists()
+    assert host.states() == {}
+
+
+def run_and_kill(host: Host, program: str) -> None:
+    """The agent as a process of its own, which ends by SIGKILL."""
+    code = f"""
+import os, sys, threading, time
+sys.path[:0] = [{str(ROOT / "build" / "src")!r}, {str(Path(__file__).parent)!r}]
+from pathlib import Path
+from package_fakes import Host, touching
+host = Host(Path({str(host.folder)!r}))
+made = lambda name: host.folder / "made" / name
+def die():
+    os.kill(os.getpid(), 9)
+{program}
+host.install("a")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def test_a_real_kill_between_execution_and_the_last_record(host: Host) -> None:
+    host.library.add("a", "1.0", touching(made(host, "a")))
+    run_and_kill(
+        host,
+        "host.library.add('a', '1.0', touching(made('a')))\nhost.after = lambda step: die() if step == 'placed' else 0",
+    )
+    assert made(host, "a").read_text() == "1.0 "
+    assert host.states() == {"a": ("NEED-INSTALL", None)}
+    assert host.upgrade() is True
+    assert host.states() == {"a": ("OK", "1.0")}
+    assert made(host, "a").read_text() == "1.0 "
+    assert any("was cut off at 2026-11-21T12:00:00Z, after it had been executed" in line for line in host.lines)
+
+
+def test_a_real_kill_while_setup_py_runs_ends_it_too(host: Host) -> None:
+    setup = (
+        "def install():\n"
+        "    import os, time\n"
+        f"    write({str(made(host, 'first'))!r}, str(os.getpid()))\n"
+        f"    if isfile({str(made(host, 'again'))!r}):\n"
+        "        return\n"
+        "    time.sleep(60)\n"
+    )
+    host.library.add("a", "1.0", setup)
+    run_and_kill(
+        host,
+        f"host.library.add('a', '1.0', {setup!r})\n"
+        "def watch():\n"
+        "    while not made('first').exists():\n"
+        "        time.sleep(0.01)\n"
+        "    die()\n"
+        "threading.Thread(target=watch).start()",
+    )
+    child = int(made(host, "first").read_text())
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not Path(f"/proc/{child}").exists()
+    made(host, "again").touch()
+    host.update()
+    assert host.states() == {"a": ("ERROR", None)}
+    assert host.rows()["a"].reason == "Its install was cut off at 2026-11-21T12:00:00Z; the next upgrade does it again"
+    assert host.upgrade() is True
+    assert host.states() == {"a": ("OK", "1.0")}
+    assert host.remove("a") is True
+    assert not made(host, "first").exists()
+
+
+def full(*_: Any, **__: Any) -> Any:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/disk")
+
+
+@pytest.mark.parametrize("what", ["download", "flush", "unpack", "mkdir", "place"])
+def test_a_full_disk_at_each_write(host: Host, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    setup = touching(made(host, "a")) + "def session_setup():\n    pass\n"
+    host.library.add("a", "1.0", setup)
+    with monkeypatch.context() as broken:
+        if what in ("download", "unpack"):
+            broken.setattr(host.library, what, full)
+        elif what == "flush":
+            broken.setattr(packages_cache, "_flush", full)
+        elif what == "mkdir":
+            broken.setattr(packages_steps, "_fresh", full)
+        else:
+            broken.setattr(packages_steps.atomic, "write_file", full)
+        assert host.install("a") is False
+    row = host.rows()["a"]
+    assert (row.state, row.version) == ("ERROR", None)
+    assert "No space left on device" in row.reason
+    assert host.upgrade() is True
+    assert host.states() == {"a": ("OK", "1.0")}
+
+
+def test_a_disk_that_is_nearly_full_is_seen_before(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.library.add("a", "1.0", touching(made(host, "a")))
+    usage = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr(packages_cache.shutil, "disk_usage", lambda folder: usage)
+    assert host.install("a") is False
+    assert "is full: a 1.0 needs" in host.rows()["a"].reason
+    assert not made(host, "a").exists()
+
+
+def test_a_state_that_cannot_grow_is_a_sentence_and_repaired(host: Host) -> None:
+    host.library.add("a", "1.0", touching(made(host, "a")))
+    host.update()
+    before = host.states()
+
+    def crowd(engine: Any) -> None:
+        pages = engine._store._connection.execute("PRAGMA page_count").fetchone()[0]
+        engine._store._connection.execute(f"PRAGMA max_page_count={pages}")
+        engine.install(["a"] * 1, "root" * 20000)
+
+    with pytest.raises(BocageError, match=r"The disk of .*state\.sqlite is full; make room, then run this again"):
+        host.run(crowd)
+    assert host.states() == before
+    assert host.install("a") is True
+
+
+def test_a_damaged_state_is_a_sentence(host: Host) -> None:
+    host.update()
+    (host.folder / "state" / "state.sqlite").write_bytes(b"not a database" * 100)
+    with pytest.raises(BocageError, match=r"is damaged .*move it away, and the next upgrade installs anew"):
+        host.update()
+
+
+def test_the_state_of_a_newer_agent_is_left_alone(host: Host) -> None:
+    host.update()
+    connection = sqlite3.connect(host.folder / "state" / "state.sqlite")
+    connection.execute("PRAGMA user_version=99")
+    connection.close()
+    with pytest.raises(BocageError, match="written by a newer agent"):
+        host.update()
