@@ -35,7 +35,7 @@ def choose(
         forbidden=tuple(Rule(Request(name, ()), _SETTINGS) for name in forbidden),
         upgrade=frozenset(name for name in found.names if renew(name)),
     )
-    solution = _solved(found.universe, goal, wanted, missing)
+    solution = _solved(found, goal, wanted, missing)
     missing |= {name: f"The repository has no package {name} for this host" for name in missing if name in found.absent}
     return Solution(_in_order(solution, found.offers), missing, _reasons(solution))
 
@@ -49,6 +49,7 @@ class _Reached:
         self.offers: dict[Candidate, Offer] = {}
         self.names: set[str] = set()
         self.absent: set[str] = set()
+        self._gone: set[str] = set()
         present = []
         for name, one in installed.items():
             candidate = self._candidate(one)
@@ -66,14 +67,22 @@ class _Reached:
             if len(self.names) > _MAX_NAMES:
                 raise BocageError(f"More than {_MAX_NAMES} packages depend on one another; split the repository.")
             known = offers(name)
-            if not known and name not in installed:
-                self.absent.add(name)
+            if not known:
+                (self._gone if name in installed else self.absent).add(name)
             for one in known:
                 candidate = self._candidate(one)
                 if candidate is not None:
                     candidates.append(candidate)
                     waiting += [request.package for request in candidate.depends]
-        self.universe = Universe.of(candidates, present)
+        self.everything = Universe.of(candidates, present)
+        self.newest_settings = Universe.of(
+            [one for one in candidates if one.section not in CONTROL_ONLY or _is_newest(one, candidates)],
+            [
+                one
+                for one in present
+                if one.candidate.section not in CONTROL_ONLY or one.candidate.package in self._gone
+            ],
+        )
 
     def _candidate(self, one: Offer) -> Candidate | None:
         """None for one that cannot be read: it does not take the others with it."""
@@ -87,25 +96,44 @@ class _Reached:
         return found
 
 
-def _solved(universe: Universe, goal: Goal, wanted: Sequence[Request], missing: dict[str, str]) -> solver.Solution:
-    """All that was asked for, or else one after the other what fits to what came before it."""
+def _is_newest(candidate: Candidate, candidates: Sequence[Candidate]) -> bool:
+    return all(one.version <= candidate.version for one in candidates if one.package == candidate.package)
 
-    def attempt(given: Sequence[Request]) -> solver.Solution:
+
+def _solved(found: _Reached, goal: Goal, wanted: Sequence[Request], missing: dict[str, str]) -> solver.Solution:
+    """All that was asked for, or else one after the other what fits to what came before it.
+
+    Settings (the packages of hosts, groups, units ...) count as they are now: software gives way to them. Only where
+    nothing fits to the newest ones may older ones stay, and that is told as what is missing.
+    """
+
+    def attempt(universe: Universe, given: Sequence[Request]) -> solver.Solution:
         asked = tuple(Wanted(one, _SETTINGS) for one in given)
         return solver.solve(universe, Goal(asked, goal.pins, goal.forbidden, goal.upgrade))
 
     try:
-        return attempt(wanted)
+        return attempt(found.newest_settings, wanted)
+    except solver.Impossible as error:
+        why = str(error)
+    try:
+        solution = attempt(found.everything, wanted)
     except solver.Impossible:
+        solution = None
+    if solution is None:
         kept: list[Request] = []
         for one in wanted:
             try:
-                attempt([*kept, one])
+                attempt(found.everything, [*kept, one])
             except solver.Impossible as error:
                 missing[one.package] = str(error)
             else:
                 kept.append(one)
-    return attempt(kept)
+        solution = attempt(found.everything, kept)
+    for name, chosen in solution.chosen.items():
+        newest = found.newest_settings.candidates.get(name, (chosen,))[0]
+        if chosen.section in CONTROL_ONLY and chosen.version < newest.version:
+            missing[name] = f"{newest} cannot be had: {why}"
+    return solution
 
 
 def _in_order(solution: solver.Solution, offers: Mapping[Candidate, Offer]) -> tuple[Offer, ...]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bocage_core._common import atomic
+from bocage_core._common import atomic, timestamps
 from bocage_core._common.errors import BadInput, BocageError
 from bocage_core._common.refused import Refused
 from bocage_core._packages import acceptance, manifest, repository_client, versions
@@ -37,8 +37,15 @@ _MAX_BUNDLE = 256 * 1024
 class PackageLibrary:
     """One host's view of one repository; loads what is heavy when it is asked for."""
 
-    def __init__(self, settings: PackageSettings, host_id: str, machine: Machine) -> None:
+    def __init__(
+        self,
+        settings: PackageSettings,
+        host_id: str,
+        machine: Machine,
+        clock: Callable[[], datetime] = timestamps.now,
+    ) -> None:
         self._settings = settings
+        self._clock = clock
         self._host_id = host_id
         self._machine = machine
         self._client_: repository_client.Client | None = None
@@ -151,7 +158,9 @@ class PackageLibrary:
                     f"The pinned root of the repository {path} cannot be read: {error.strerror}; run the role agent."
                 ) from error
             replicas = [str(one["url"]) for one in self._settings.replicas]
-            self._client_ = repository_client.Client(self._settings.places.state / "tuf", root, replicas)
+            self._client_ = repository_client.Client(
+                self._settings.places.state / "tuf", root, replicas, clock=self._clock
+            )
         return self._client_
 
     def _target(self, offer: Offer) -> Target:
@@ -191,7 +200,9 @@ class PackageLibrary:
                 raw = atomic.read_bounded(folder / BUNDLE, _MAX_BUNDLE)
                 certificates += trust_store.load_certificates(raw, folder / BUNDLE)
             if not certificates:
-                raise BadInput(f"This host trusts nobody's packages: {folder / BUNDLE} is missing; run the role packages.")
+                raise BadInput(
+                    f"This host trusts nobody's packages: {folder / BUNDLE} is missing; run the role packages."
+                )
             lists = [*placed.crls]
             for one in self._client.listing().targets():
                 if one.path.startswith("crl/"):

@@ -1,26 +1,106 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real repository in a folder, with real signatures of both kinds, and hosts that use it."""
+"""A real repository in a folder, packages with real signatures of both kinds, and a host that uses them."""
 
 from __future__ import annotations
 
-import json
 import sys
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bocage_core._packages import repository_keys, repository_publish, repository_root
-from bocage_core._packages import repository_roles as roles
-from bocage_core._packages.control import Control
-from bocage_core._packages.repository import new_change, publish, retire
-from bocage_core._packages.repository_edit import add_file
-from bocage_core._packages.repository_refresh import OnlineKeys
-from bocage_core._packages.signing import build_package
-from bocage_core._packages.target_custom import from_control
-from bocage_core._packages.control import render_control
+from bocage_agent.packages_library import PackageLibrary, machine_of
+from bocage_core._packages import repository_edit, signing, target_custom
+from bocage_core._packages.container import open_container
+from bocage_core._packages.control import Control, parse_control
 from cryptography.hazmat.primitives.serialization import Encoding
+from package_fakes import Host
 
-sys.path.append(str(Path(__file__).parents[2] / "plugins" / "module_utils" / "_packages"))
+_LIBRARY_TESTS = Path(__file__).parents[2] / "plugins" / "module_utils"
+sys.path[:0] = [str(_LIBRARY_TESTS), str(_LIBRARY_TESTS / "_packages")]
 
-from party_maker import CODE, Party
+from party_maker import CODE, DAY, Party  # noqa: E402  # found by the path above
+from signed_repository import NOW, SignedRepository  # noqa: E402
+
+HOST_ID = "0b9f5a8e-6f0f-4b7c-9a53-0d6d0a0f6c11"
+
+
+@dataclass
+class Estate:
+    """Who signs packages, and where they are published."""
+
+    folder: Path
+    root: Party = field(init=False)
+    developer: Party = field(init=False)
+    deployer: Party = field(init=False)
+    repository: SignedRepository = field(init=False)
+    built: int = 0
+
+    def __post_init__(self) -> None:
+        self.root = Party.root("estate")
+        self.developer = self.root.issue("developer", extended=CODE)
+        self.deployer = self.root.issue("deployer")
+        (self.folder / "estate").mkdir()
+        self.repository = SignedRepository(self.folder / "estate")
+        self.revoke()
+
+    def revoke(self, *parties: Party, days: float = 30) -> None:
+        """Publish the list of revoked certificates."""
+        crl = self.root.crl(parties, start=NOW - DAY, end=NOW + days * DAY)
+        path = self.folder / "estate" / "estate.crl"
+        path.write_bytes(crl.public_bytes(Encoding.DER))
+        self.repository.add(repository_edit.add_file("crl/estate.crl", path))
+
+    def build(
+        self,
+        package: str,
+        version: str,
+        setup: str = "",
+        *,
+        section: str = "base",
+        signer: Party | None = None,
+        files: Mapping[str, str] | None = None,
+        **fields: str,
+    ) -> Path:
+        self.built += 1
+        source = self.folder / "estate" / f"source-{self.built}"
+        source.mkdir()
+        for name, text in {"setup.py": setup, **(files or {})}.items():
+            if text:
+                (source / name).write_text(text)
+        words = {"package": package, "version": version, "architecture": "all", "section": section, **fields}
+        control = Control({**words, "priority": "optional"})
+        output = self.folder / "estate" / f"{package}_{self.built}.wapt"
+        by = signer or (self.developer if setup else self.deployer)
+        signing.build_package(source, control, output, by.signer(), NOW)
+        return output
+
+    def publish(self, package: str, version: str, setup: str = "", *, path: str = "", **options: Any) -> Path:
+        """Build, sign, list: as a developer or a deployer does."""
+        built = self.build(package, version, setup, **options)
+        self.list(path or f"{options.get('section', 'base')}/{package}_{version}.wapt", built)
+        return built
+
+    def list(self, path: str, built: Path) -> None:
+        with open_container(built) as container:
+            raw = container.control_raw
+        custom = target_custom.from_control(parse_control(raw).fields, raw).to_dict()
+        self.repository.add(repository_edit.add_file(path, built, custom))
+
+
+@dataclass
+class RealHost(Host):
+    """The same host, with the real library and a repository on its own disk."""
+
+    estate: Estate = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        trust = self.folder / "etc"
+        trust.mkdir()
+        (trust / "root.json").write_bytes(self.estate.repository.root)
+        (trust / "authorities.pem").write_bytes(self.estate.root.certificate.public_bytes(Encoding.PEM))
+        self.changes = {"replicas": [{"url": self.estate.repository.public.as_uri() + "/"}], **self.changes}
+
+    def run(self, verb: Any) -> Any:
+        self.library = PackageLibrary(self.settings, HOST_ID, machine_of(self.settings.machine), lambda: self.now)  # type: ignore[assignment]
+        return super().run(verb)
