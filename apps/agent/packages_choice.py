@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bocage_core._common.errors import BadInput, BocageError
 from bocage_core._packages import explanations, solver
-from bocage_core._packages.requests import Request, parse_requests
+from bocage_core._packages.requests import Request, parse_request, parse_requests
 from bocage_core._packages.universe import Candidate, Goal, Installed, Rule, Universe, Wanted
+from bocage_core._packages.versions import Version
 
 from .packages_ports import CONTROL_ONLY, Offer, Solution
+from .packages_rollouts import Kept
 
 _SETTINGS = "the settings of this host"
 _MAX_NAMES = 20_000
@@ -22,6 +24,7 @@ def choose(
     installed: Mapping[str, Offer],
     offers: Callable[[str], Sequence[Offer]],
     renew: Callable[[str], bool],
+    kept: Kept = Kept(),  # noqa: B008  # it cannot be changed
 ) -> Solution:
     wanted: list[Request] = []
     missing: dict[str, str] = {}
@@ -30,9 +33,15 @@ def choose(
             wanted += parse_requests(text)
         except BadInput as error:
             missing[text[:128]] = str(error)
-    found = _Reached(wanted, installed, offers)
+    found = _Reached(wanted, installed, offers, kept)
+    bans = [Rule(Request(name, ()), _SETTINGS) for name in forbidden]
+    bans += [Rule(Request(name, ()), reason) for name, reason in kept.withheld.items()]
+    pins = [
+        Rule(parse_request(f"{name}(={version})"), reason) for name, (version, _hash, reason) in kept.versions.items()
+    ]
     goal = Goal(
-        forbidden=tuple(Rule(Request(name, ()), _SETTINGS) for name in forbidden),
+        pins=tuple(pins),
+        forbidden=tuple(bans),
         upgrade=frozenset(name for name in found.names if renew(name)),
     )
     solution = _solved(found, goal, wanted, missing)
@@ -44,7 +53,11 @@ class _Reached:
     """All candidates that the answer can hold, by following what is asked for, what is there, and what each needs."""
 
     def __init__(
-        self, wanted: Sequence[Request], installed: Mapping[str, Offer], offers: Callable[[str], Sequence[Offer]]
+        self,
+        wanted: Sequence[Request],
+        installed: Mapping[str, Offer],
+        offers: Callable[[str], Sequence[Offer]],
+        kept: Kept,
     ) -> None:
         self.offers: dict[Candidate, Offer] = {}
         self.names: set[str] = set()
@@ -66,7 +79,7 @@ class _Reached:
             self.names.add(name)
             if len(self.names) > _MAX_NAMES:
                 raise BocageError(f"More than {_MAX_NAMES} packages depend on one another; split the repository.")
-            known = offers(name)
+            known = [one for one in offers(name) if _readable(one) and kept.allows(one)]
             if not known:
                 (self._gone if name in installed else self.absent).add(name)
             for one in known:
@@ -94,6 +107,14 @@ class _Reached:
             return None
         self.offers[found] = one
         return found
+
+
+def _readable(one: Offer) -> bool:
+    try:
+        Version.parse(one.version)
+    except BadInput:
+        return False
+    return True
 
 
 def _is_newest(candidate: Candidate, candidates: Sequence[Candidate]) -> bool:

@@ -186,7 +186,9 @@ class Engine:
     def _refresh(self) -> None:
         versions = self._library.update()
         now = timestamps.write(self._clock())
-        self._store.set_facts({"last_update_at": now, "metadata": versions, "last_problem": ""})
+        kept = self._library.kept()
+        facts = {"last_update_at": now, "metadata": versions, "last_problem": "", "kept": kept}
+        self._store.set_facts({**facts, "rollouts": kept.get("rollouts", {})})
         self._log(f"metadata: {', '.join(f'{role} {number}' for role, number in sorted(versions.items())[:6])}")
 
     def _refresh_if_possible(self) -> bool:
@@ -238,10 +240,11 @@ class Engine:
         if self._settings.host_package is not None:
             requests.insert(0, self._settings.host_package)
         offers = self._library.offers if online else self._cache.offers
+        kept = self._store.fact("kept") or {}
         halfway = {name for name, row in rows.items() if row.version is None and self._store.uninstall(name)}
 
         def solve(given: Sequence[str], staying: Mapping[str, Offer]) -> Solution:
-            return self._library.solve(given, self._settings.forbidden, staying, offers, renew)
+            return self._library.solve(given, self._settings.forbidden, staying, offers, renew, kept)
 
         plan = plans.make_plan(requests, rows, self._settings.forbidden, solve, halfway)
         return plan if online else plans.without_repository(plan, rows)

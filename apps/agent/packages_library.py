@@ -18,9 +18,11 @@ from bocage_core._packages.container import open_container
 from bocage_core._packages.matching import Machine, matches
 from bocage_core._packages.repository_cache import Target
 from bocage_core._packages.requests import Request, parse_requests
+from bocage_core._packages.rollout_document import MAX_BYTES, PATH
 
 from .packages_kinds import kind_of_path, kind_of_section
 from .packages_ports import Accepted, Offer, Progress, Solution, Unreachable
+from .packages_rollouts import Kept, keep_to
 from .packages_settings import PackageSettings
 
 ROOT = "root.json"
@@ -41,15 +43,18 @@ class PackageLibrary:
         self,
         settings: PackageSettings,
         host_id: str,
+        host_name: str,
         machine: Machine,
         clock: Callable[[], datetime] = timestamps.now,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._host_id = host_id
+        self._host_name = host_name
         self._machine = machine
         self._client_: repository_client.Client | None = None
         self._trust: Trust | None = None
+        self._kept: Kept | None = None
 
     # metadata
 
@@ -58,12 +63,19 @@ class PackageLibrary:
             self._client.update()
         except repository_client.Unreachable as error:
             raise Unreachable(str(error)) from error
-        self._trust = None
+        self._trust = self._kept = None
         return self.versions()
 
     def versions(self) -> dict[str, int]:
         found = self._client.listing(stale=True)
         return {"root": found.root, "timestamp": found.timestamp, "snapshot": found.snapshot}
+
+    def kept(self) -> Mapping[str, Any]:
+        if self._kept is None:
+            listed = [one for one in self._client.listing().targets() if PATH.fullmatch(one.path)]
+            documents = [(one.path, atomic.read_bounded(self._client.download(one), MAX_BYTES)) for one in listed]
+            self._kept = keep_to(documents, self._host_id, self._host_name)
+        return self._kept.to_plain()
 
     def offers(self, package: str) -> Sequence[Offer]:
         return _of_one_kind([self._offer(one) for one in self._client.find(package) if self._fits(one)])
@@ -92,9 +104,8 @@ class PackageLibrary:
 
     def accept(self, path: Path, offer: Offer, floor: str | None, moment: datetime) -> Accepted:
         target = self._target(offer)
-        standing = acceptance.Standing(
-            self._host_id, floor or "", self._files(TICKETS, ".json"), self._ticket_keys() if floor else ()
-        )
+        tickets = [*self._files(TICKETS, ".json"), *Kept.from_plain(self.kept()).ticket_bytes()] if floor else []
+        standing = acceptance.Standing(self._host_id, floor or "", tickets, self._ticket_keys() if floor else ())
         found = acceptance.accept(path, target, self._trusted(), moment, standing)
         control = found.control
         if kind_of_section(control.section) != kind_of_path(target.path):
@@ -131,10 +142,11 @@ class PackageLibrary:
         installed: Mapping[str, Offer],
         offers: Callable[[str], Sequence[Offer]],
         renew: Callable[[str], bool],
+        kept: Mapping[str, Any],
     ) -> Solution:
         from .packages_choice import choose
 
-        return choose(requests, forbidden, installed, offers, renew)
+        return choose(requests, forbidden, installed, offers, renew, Kept.from_plain(kept))
 
     def compare(self, first: str, second: str) -> int:
         return versions.compare(first, second)

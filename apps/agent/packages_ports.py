@@ -75,6 +75,9 @@ class Library(Protocol):
     def versions(self) -> dict[str, int]:
         """Of the metadata that is known, by role, as of the last update."""
 
+    def kept(self) -> Mapping[str, Any]:
+        """What rollouts let this host have, as plain data, by the last update."""
+
     def offers(self, package: str) -> Sequence[Offer]:
         """All versions of a package that are for this kind of host."""
 
@@ -96,10 +99,11 @@ class Library(Protocol):
         installed: Mapping[str, Offer],
         offers: Callable[[str], Sequence[Offer]],
         renew: Callable[[str], bool],
+        kept: Mapping[str, Any],
     ) -> Solution:
         """What to have for the requests, of which the first counts most; what is installed and no setting is kept.
 
-        `renew` says of which packages a newer version is wanted.
+        `renew` says of which packages a newer version is wanted, `kept` to what rollouts hold the host.
         """
 
     def compare(self, first: str, second: str) -> int:

@@ -179,23 +179,24 @@ def _engine(
 
     store = Store.open(settings.places.state)
     try:
-        library = PackageLibrary(settings, _host_id(options.config), machine_of(settings.machine))
+        library = PackageLibrary(settings, *_host(options.config), machine_of(settings.machine))
         runner = Runner(most_lines=settings.limits.output_lines)
         yield Engine(settings, store, library, runner, log=line, progress=progress)
     finally:
         store.close()
 
 
-def _host_id(config: Path | None) -> str:
-    """By which downgrade tickets and rollouts know this host; empty where it is not enrolled."""
+def _host(config: Path | None) -> tuple[str, str]:
+    """By which downgrade tickets and rollouts know this host: id and name; empty where it is not enrolled."""
     from .identity import read_enrolment
     from .settings import DEFAULT_PATH as AGENT_PATH
     from .settings import read_settings as read_agent_settings
 
     try:
-        return read_enrolment(read_agent_settings(config or AGENT_PATH)).host_id
+        enrolment = read_enrolment(read_agent_settings(config or AGENT_PATH))
     except BocageError:
-        return ""
+        return "", ""
+    return enrolment.host_id, enrolment.name
 
 
 def _look(settings: PackageSettings, options: argparse.Namespace, answer: Callable[[str], None]) -> int:

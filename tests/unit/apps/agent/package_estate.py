@@ -10,9 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from bocage_agent.packages_library import PackageLibrary, machine_of
-from bocage_core._packages import repository_edit, signing, target_custom
+from bocage_core._packages import (
+    repository,
+    repository_edit,
+    repository_publish,
+    rollout_document,
+    signing,
+    target_custom,
+)
+from bocage_core._packages import repository_roles as roles
 from bocage_core._packages.container import open_container
 from bocage_core._packages.control import Control, parse_control
+from bocage_core._packages.rollout_document import RolloutDocument
 from cryptography.hazmat.primitives.serialization import Encoding
 from package_fakes import Host
 
@@ -20,9 +29,25 @@ _LIBRARY_TESTS = Path(__file__).parents[2] / "plugins" / "module_utils"
 sys.path[:0] = [str(_LIBRARY_TESTS), str(_LIBRARY_TESTS / "_packages")]
 
 from party_maker import CODE, DAY, Party  # noqa: E402  # found by the path above
-from signed_repository import NOW, SignedRepository  # noqa: E402
+from signed_repository import NOW, Holders, SignedRepository, signers  # noqa: E402
 
 HOST_ID = "0b9f5a8e-6f0f-4b7c-9a53-0d6d0a0f6c11"
+
+
+class Repository(SignedRepository):
+    """One with a delegation for rollouts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.now, self.path = folder, NOW, folder / "repository"
+        self.holders = Holders()
+        self.holders.lists["rollouts"] = signers()
+        keys = {name: [one.public_key for one in given] for name, given in self.holders.lists.items()}
+        delegations = roles.estate_delegations(
+            keys["base"], keys["deployers"], {"lyon": keys["host-lyon"]}, keys["crl"], [], keys["rollouts"]
+        )
+        self.root = self.holders.new_root(None, now=NOW)
+        change = repository.new_change(self.root, delegations, self.holders.signing, NOW)
+        repository_publish.init(self.path, change, self.holders.online, NOW)
 
 
 @dataclass
@@ -41,7 +66,7 @@ class Estate:
         self.developer = self.root.issue("developer", extended=CODE)
         self.deployer = self.root.issue("deployer")
         (self.folder / "estate").mkdir()
-        self.repository = SignedRepository(self.folder / "estate")
+        self.repository = Repository(self.folder / "estate")
         self.revoke()
 
     def revoke(self, *parties: Party, days: float = 30) -> None:
@@ -81,6 +106,11 @@ class Estate:
         self.list(path or f"{options.get('section', 'base')}/{package}_{version}.wapt", built)
         return built
 
+    def roll_out(self, document: RolloutDocument) -> None:
+        path = self.folder / "estate" / f"{document.name}.json"
+        path.write_bytes(rollout_document.render(document))
+        self.repository.add(repository_edit.add_file(f"rollouts/{document.name}.json", path))
+
     def list(self, path: str, built: Path) -> None:
         with open_container(built) as container:
             raw = container.control_raw
@@ -102,5 +132,7 @@ class RealHost(Host):
         self.changes = {"replicas": [{"url": self.estate.repository.public.as_uri() + "/"}], **self.changes}
 
     def run(self, verb: Any) -> Any:
-        self.library = PackageLibrary(self.settings, HOST_ID, machine_of(self.settings.machine), lambda: self.now)  # type: ignore[assignment]
+        self.library = PackageLibrary(
+            self.settings, HOST_ID, "erp1", machine_of(self.settings.machine), lambda: self.now
+        )  # type: ignore[assignment]
         return super().run(verb)

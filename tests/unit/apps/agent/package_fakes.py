@@ -60,6 +60,9 @@ class FakeLibrary:
     def versions(self) -> dict[str, int]:
         return {"timestamp": self.number, "root": 1}
 
+    def kept(self) -> Mapping[str, Any]:
+        return {}
+
     def offers(self, package: str) -> Sequence[Offer]:
         return self.known.get(package, [])
 
@@ -99,6 +102,7 @@ class FakeLibrary:
         installed: Mapping[str, Offer],
         offers: Callable[[str], Sequence[Offer]],
         renew: Callable[[str], bool],
+        kept: Mapping[str, Any],
     ) -> Solution:
         wanted: dict[str, Offer] = {}
         missing: dict[str, str] = {}

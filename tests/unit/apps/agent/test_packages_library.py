@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from bocage_core._common import dsse
 from bocage_core._common.errors import BocageError
-from bocage_core._packages import downgrades
+from bocage_core._common.rings import Ring
+from bocage_core._packages import downgrades, repository_edit
+from bocage_core._packages.rollout_document import Locked, RolloutDocument
 from package_estate import HOST_ID, NOW, Estate, RealHost
 from package_fakes import touching
 
@@ -25,6 +29,10 @@ def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 def host(tmp_path: Path) -> RealHost:
     (tmp_path / "made").mkdir()
     return RealHost(tmp_path, estate=Estate(tmp_path))
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def made(host: RealHost, name: str) -> Path:
@@ -203,3 +211,53 @@ def test_without_authorities_nothing_is_accepted(host: RealHost) -> None:
     (host.folder / "etc" / "authorities.pem").unlink()
     assert host.install("editor") is False
     assert "This host trusts nobody's packages" in host.rows()["editor"].reason
+
+
+def test_a_rollout_holds_a_host_gives_it_the_change_and_takes_it_back(host: RealHost) -> None:
+    old = host.estate.publish("editor", "1.0", touching(made(host, "a")))
+    host.changes["require"] = ["editor"]
+    assert host.upgrade() is True
+    new = host.estate.publish("editor", "2.0", touching(made(host, "a")), depends="addon")
+    addon = host.estate.publish("addon", "1.0", touching(made(host, "addon")))
+    key = dsse.generate_private_key()
+    (host.folder / "etc" / "downgrade-keys").mkdir()
+    public = dsse.public_key_to_pem(dsse.public_key_of(key))
+    (host.folder / "etc" / "downgrade-keys" / "rollout.pub").write_bytes(public)
+    ticket = downgrades.sign(downgrades.Ticket("editor", "1.0", (HOST_ID,), NOW + timedelta(days=2)), key)
+    document = RolloutDocument(
+        name="editor-2",
+        salt="s",
+        rings=(Ring("pilots", hosts=frozenset({"other"})), Ring("all", share_percent=100)),
+        phase="running",
+        open_rings=1,
+        before={"editor": Locked("1.0", digest(old))},
+        after={"editor": Locked("2.0", digest(new)), "addon": Locked("1.0", digest(addon))},
+        tickets=(ticket,),
+        expires=NOW + timedelta(days=2),
+    )
+    host.estate.roll_out(document)
+    assert host.upgrade() is True
+    assert host.states() == {"editor": ("OK", "1.0")}, "the ring of this host is not open yet"
+    with pytest.raises(BocageError, match=r"addon: .*rollout editor-2, ring all"):
+        host.install("addon")
+    host.estate.roll_out(replace(document, open_rings=2))
+    assert host.upgrade() is True
+    assert host.states() == {"addon": ("OK", "1.0"), "editor": ("OK", "2.0")}
+    assert host.look(lambda store: store.fact("rollouts"))["editor-2"]["taken"] is True
+    host.estate.roll_out(replace(document, phase="rolled_back"))
+    assert host.upgrade() is True
+    assert host.states() == {"editor": ("OK", "1.0")}
+    assert made(host, "a").read_text() == "1.0 2.0 1.0 "
+    assert not made(host, "addon").exists()
+
+
+def test_a_rollout_that_cannot_be_read_stops_what_it_might_speak_of(host: RealHost) -> None:
+    host.estate.publish("editor", "1.0", touching(made(host, "a")))
+    path = host.folder / "broken.json"
+    path.write_bytes(b"{}")
+    host.estate.repository.add(repository_edit.add_file("rollouts/broken.json", path))
+    with pytest.raises(BocageError, match=r"rollouts/broken\.json lacks"):
+        host.update()
+    with pytest.raises(BocageError, match="editor cannot be had without a repository"):
+        host.install("editor")
+    assert not made(host, "a").exists()
