@@ -1,0 +1,110 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Packages that hosts report, in the inventory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+PACKAGES: dict[str, Any] = {
+    "installed": {"editor": "1.0-1"},
+    "installed_count": 1,
+    "installed_digest": "a" * 64,
+    "problems": [],
+    "problem_count": 0,
+    "needs_upgrade": False,
+    "errors": 0,
+    "audits": {},
+    "offline_records": [],
+    "refused": [],
+    "interrupted": [],
+    "metadata": {"root": 1, "timestamp": 7},
+    "rollouts": {},
+    "last_update_at": "2026-11-21T12:00:00Z",
+    "last_problem": "",
+}
+WAITING = {"package": "fonts", "state": "NEED-INSTALL", "version": None, "wanted": "2.0", "reason": ""}
+FAILED = {"package": "tool", "state": "ERROR", "version": "1", "wanted": "2", "reason": "The licence is missing."}
+GROUPS = ("packages_need_upgrade", "packages_error", "drift_packages")
+
+
+def load(folder: Any, **changes: Any) -> Any:
+    host = folder.enrolled()
+    folder.offer("gw1", host.report_bytes(sections={"packages": {**PACKAGES, **changes}}))
+    return folder.load(reports="reports")
+
+
+def groups(loaded: Any) -> list[str]:
+    return [name for name in GROUPS if loaded.group(name) == ["gw1"]]
+
+
+def test_versions_are_a_variable_of_their_own(folder: Any) -> None:
+    loaded = load(folder)
+    reported = loaded.reported()
+    assert reported["packages"] == {"editor": "1.0-1"}
+    assert reported["sections"]["packages"]["metadata"] == {"root": 1, "timestamp": 7}
+    assert "installed" not in reported["sections"]["packages"]
+    assert groups(loaded) == [] and "packages" not in reported["drift"]
+
+
+def test_the_groups_exist_also_when_they_are_empty(folder: Any) -> None:
+    loaded = folder.load()
+    assert [loaded.group(name) for name in GROUPS] == [[], [], []]
+
+
+def test_what_only_waits_for_an_upgrade_is_no_drift(folder: Any) -> None:
+    assert groups(load(folder, problems=[WAITING], problem_count=1, needs_upgrade=True)) == ["packages_need_upgrade"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "sentence"),
+    [
+        (
+            {"problems": [FAILED], "problem_count": 1, "errors": 1},
+            ["packages_error", "drift_packages"],
+            "tool is in ERROR: The licence is missing.",
+        ),
+        (
+            {"audits": {"editor": {"answer": "WARNING", "reason": ""}}},
+            ["drift_packages"],
+            "The audit of editor says WARNING.",
+        ),
+        ({"interrupted": ["editor"]}, ["drift_packages"], "Work on editor was cut off."),
+        ({"last_problem": "No replica answered."}, ["drift_packages"], "No replica answered."),
+    ],
+)
+def test_what_does_not_mend_itself_is_drift(folder: Any, changes: Any, expected: list[str], sentence: str) -> None:
+    loaded = load(folder, **changes)
+    assert groups(loaded) == expected
+    assert loaded.reported()["drift"]["packages"] == [sentence]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"installed": []},
+        {"installed": {"a b": "1"}},
+        {"installed": {"a": 1}},
+        {"installed": {f"p{number}": "1" for number in range(201)}, "installed_count": 201},
+        {"installed_count": 0},
+        {"installed_digest": "x"},
+        {"problems": [{**FAILED, "state": "GOOD"}]},
+        {"problems": [{**FAILED, "reason": "\x1b[2J"}]},
+        {"problems": [FAILED] * 21},
+        {"needs_upgrade": 1},
+        {"audits": {"editor": "OK"}},
+        {"offline_records": [{"package": "editor"}]},
+        {"refused": [{"package": "editor", "code": "revoked", "reason": "", "at": "now"}]},
+        {"metadata": {"root": "1"}},
+        {"rollouts": {"editor-2": {"digest": "a" * 64, "taken": "yes"}}},
+        {"last_update_at": "yesterday"},
+        {"last_problem": None},
+        {"interrupted": ["{{ evil }}\n"]},
+    ],
+)
+def test_sections_that_no_agent_writes_are_not_believed(folder: Any, changes: Any) -> None:
+    loaded = load(folder, **changes)
+    assert (loaded.state(), groups(loaded)) == ("state_untrusted", [])
