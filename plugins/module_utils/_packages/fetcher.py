@@ -63,7 +63,7 @@ class Traffic:
 
 
 class Fetcher(tuf.FetcherInterface):
-    """Transfers from the replicas of one client; a context manager, as it keeps connections.
+    """Transfers from the replicas of one client; a context manager, as it keeps connections. Not inside a running loop.
 
     URLs are http, https (judged by `context`, the estate's own authority) and file. Errors are python-tuf's
     DownloadError and its kinds: DownloadHTTPError (also for a file that is not there, as 404), SlowRetrievalError,

@@ -170,6 +170,15 @@ class Client:
                     failures.append(error)
         raise _worst(failures)
 
+    def clean(self, keep: Sequence[Target] = ()) -> list[str]:
+        """Remove the files of packages but those of `keep`; names of what went."""
+        kept = {f"{one.sha256}.{one.name}" for one in keep}
+        with self._locked():
+            gone = sorted(one.name for one in self._packages.iterdir() if one.name not in kept)
+            for name in gone:
+                (self._packages / name).unlink()
+        return gone
+
     def _update_from(self, url: str, now: datetime, fetcher: Fetcher, failures: tuple[str, ...]) -> Listing:
         fetcher.begin()
         before = fetcher.traffic.requests, fetcher.traffic.bytes

@@ -41,8 +41,9 @@ MAX_TARGETS = 200_000
 MAX_TARGET_BYTES = 2**40
 MAX_NAME_BYTES = 180
 
-# Number of targets up to which a number of bits is used, as measured for updates of hosts.
-_BINS = ((2_000, 0), (8_000, 8), (32_000, 9), (120_000, 10), (MAX_TARGETS, 11))
+# Number of targets up to which a number of bits is used. A host that looks for news loads the snapshot (29 bytes a bin)
+# and one bin (400 bytes a target); these are the points at which twice as many bins cost less.
+_BINS = ((2_000, 0), (10_500, 8), (38_000, 9), (150_000, 10), (MAX_TARGETS, 11))
 
 # A name that a file can have on every system and that needs no thought in a URL or a shell.
 _SEGMENT = r"(?![.~-])[^\x00-\x20\x7f-\x9f\u2028\u2029/\\:*?\"'<>|%#&;$`\[\]{}]{1,200}(?<![.])"

@@ -24,7 +24,7 @@ from .fetcher import Fetcher, Limits, replica_url
 from .repository_cache import Target
 from .repository_client import Updater, translated
 from .repository_download import Download
-from .repository_store import Store, point
+from .repository_store import Store, make_folder, point
 
 _MAX_INDEX = 64 << 20
 
@@ -65,7 +65,7 @@ class _Copy:
         self._state = store.folder / "verified"
 
     def run(self, packages: bool) -> dict[str, Any]:
-        (self.store.public / layout.METADATA).mkdir(parents=True, exist_ok=True)
+        make_folder(self.store.public / layout.METADATA)
         self._state.mkdir(exist_ok=True)
         try:
             updater = Updater(self._state, f"{self.url}{layout.METADATA}/", self.fetcher, self.root, self.now)
@@ -128,7 +128,7 @@ class _Copy:
             if stored.is_file() and stored.stat().st_size == one.length:
                 continue
             came = Download(incoming, Target(path, one.length, sha256, "", False, None), self.fetcher)
-            stored.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(stored.parent)
             fresh = came.from_replica(self.url)
             fresh.chmod(0o644)
             fresh.replace(stored)
@@ -143,7 +143,7 @@ class _Copy:
         }
         for name, origin in plain.items():
             path = self.store.public / name
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             if not (path.is_file() and path.samefile(self.store.public / origin)):
                 point(self.store.public / origin, path)
         try:
@@ -172,7 +172,7 @@ class _Copy:
     def _write(self, name: str, raw: bytes) -> None:
         path = self.store.public / name
         if not (path.is_file() and path.stat().st_size == len(raw) and path.read_bytes() == raw):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             atomic.write_file(path, raw)
 
 

@@ -145,7 +145,7 @@ class Journal:
             if rest.exists():
                 shutil.rmtree(rest)
         self._staging.mkdir(parents=True, mode=0o700)
-        (self.store.public / layout.METADATA).mkdir(parents=True, exist_ok=True)
+        make_folder(self.store.public / layout.METADATA)
 
     def stage(self, data: bytes) -> str:
         """Keep bytes until their step comes."""
@@ -206,7 +206,7 @@ class Journal:
         changed = set()
         for kind, origin, name in steps:
             path = self.store.public / name
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             if kind == "remove":
                 path.unlink(missing_ok=True)
             elif kind == "place":
@@ -227,6 +227,14 @@ class Journal:
         self.folder.rename(finished)
         atomic.sync_directory(self.store.folder)
         shutil.rmtree(finished)
+
+
+def make_folder(path: Path) -> None:
+    """A folder that the web server can read, whatever mask its maker has."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        path.chmod(0o755)
 
 
 def point(source: Path, path: Path) -> None:

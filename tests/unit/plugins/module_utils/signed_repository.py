@@ -23,12 +23,10 @@ from bocage_core._packages.repository_store import Store
 from bocage_core._packages.tuf_library import CryptoSigner, Signer
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-QUICK = Limits(
-    connect_seconds=1,
-    idle_seconds=0.3,
-    grace_seconds=0.3,
-    least_bytes_per_second=100_000,
-    update_seconds=5,
+# Long enough for a machine that does much else.
+QUICK = Limits(connect_seconds=10, idle_seconds=10, grace_seconds=10, update_seconds=60)
+HASTY = Limits(
+    connect_seconds=0.3, idle_seconds=0.3, grace_seconds=0.3, least_bytes_per_second=100_000, update_seconds=0.6
 )
 
 

@@ -160,6 +160,16 @@ class TestDownload:
         client.update()
         assert_refused("incomplete", r"no longer lists base/a_1\.wapt as it was", lambda: client.download(target))
 
+    def test_what_is_cleaned_and_what_is_kept(self, signed: SignedRepository) -> None:
+        client = signed.client()
+        client.update()
+        found = [client.find(name)[0] for name in ("a", "g")]
+        for target in found:
+            client.download(target)
+        (client.folder / "packages/.x.part").write_bytes(b"")
+        assert client.clean(found[:1]) == [".x.part", f"{found[1].sha256}.g_1.wapt"]
+        assert client.download(found[0], ["http://127.0.0.1:9"]).exists()
+
     def test_nothing_new_on_stale_metadata(self, signed: SignedRepository) -> None:
         client = signed.client()
         client.update()

@@ -108,7 +108,7 @@ class TestBins:
 
 
 @pytest.mark.parametrize(
-    ("count", "bits"), [(0, 0), (2000, 0), (2001, 8), (4000, 8), (10_000, 9), (16_000, 9), (60_000, 10)]
+    ("count", "bits"), [(0, 0), (2000, 0), (2001, 8), (4000, 8), (10_000, 8), (16_000, 9), (60_000, 10)]
 )
 def test_the_number_of_bins(count: int, bits: int) -> None:
     assert layout.bits_for(count) == bits

@@ -17,6 +17,7 @@ from bocage_core._packages import repository_layout as layout
 from bocage_core._packages import repository_roles as roles
 from bocage_core._packages.repository_client import Listing
 from bocage_core._packages.repository_edit import Change
+from bocage_core._packages.repository_replica import replicate
 from signed_repository import NOW, SignedRepository
 
 LATER = NOW + timedelta(hours=1)
@@ -61,6 +62,20 @@ def test_agents_of_wapt_find_the_same_files_under_plain_names(signed: SignedRepo
         assert (signed.public / name).samefile(stored)
     assert (signed.public / "wapt/Packages").read_bytes() == b"PK"
     assert not (signed.public / "wapt/estate.crl").exists()
+
+
+def test_a_web_server_can_read_everything_that_is_served(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        signed = SignedRepository(tmp_path)
+        signed.publish("base/a_1.wapt", "host/paris/h.wapt", index=b"PK")
+        replicate(str(signed.public), tmp_path / "replica", signed.root, at=NOW)
+    finally:
+        os.umask(before)
+    for top in (signed.public, tmp_path / "replica/public"):
+        modes = {one.stat().st_mode & 0o777 for one in (top, *top.rglob("*")) if one.is_dir()}
+        assert modes == {0o755}
+        assert {one.stat().st_mode & 0o777 for one in top.rglob("*") if one.is_file()} == {0o644}
 
 
 def test_a_package_of_the_same_path_is_replaced(signed: SignedRepository) -> None:
