@@ -21,6 +21,7 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from .._common import atomic
 from .._common.errors import BadInput
+from .._common.refused import Refused
 
 try:
     from cryptography.hazmat.primitives import hashes
@@ -34,6 +35,7 @@ else:
 
 if TYPE_CHECKING:
     from . import tuf_library as tuf
+    from .signing import KeyFileSigner
 
 _ENVIRONMENT = "PYKCS11LIB"
 _PART = re.compile(r"(token|object|id|module-path)=([^;?&]{1,1024})")
@@ -99,6 +101,23 @@ def open_rsa(place: KeyPlace, pin_file: Path) -> TokenRsaKey:
             f"The RSA key {place.label} on the token {place.token.label} has {found.key_size} bits; use 3072."
         )
     return found
+
+
+def package_signer(uri: str, certificate_path: Path, pin_file: Path) -> KeyFileSigner:
+    """Who signs packages with a key on a token: as `signing.load_signer` gives one of a file. Raises BadInput."""
+    from . import certificates, signing
+
+    try:
+        raw = atomic.read_bounded(certificate_path, certificates.MAX_CHAIN_BYTES)
+        chain = certificates.load_chain(raw, f"the certificate {certificate_path}")
+    except OSError as error:
+        raise BadInput(f"The certificate {certificate_path} cannot be read: {error.strerror}.") from error
+    except Refused as error:
+        raise BadInput(str(error)) from error
+    key = open_rsa(parse_uri(uri), pin_file)
+    if not chain or chain[0].public_key() != key.public_key():
+        raise BadInput(f"The key {ascii(uri)[:80]} is not the key of the certificate {certificate_path}.")
+    return signing.KeyFileSigner(chain, key)
 
 
 def metadata_signer(token: Token, key_id: int, public: tuf.Key | None, pin_file: Path) -> tuf.Signer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +15,14 @@ import wapt_vectors
 from authority_estate import Estate, a_signer, make
 from bocage_core._common.refused import Refused
 from bocage_core._packages import authority_certificates as x
+from bocage_core._packages import signing
+from bocage_core._packages.acceptance import verify_package
 from bocage_core._packages.certificates import Chain, Trust, load_chain, verify_chain
+from bocage_core._packages.control import Control
 from bocage_core._packages.revocation import load_crl
 from bocage_core._packages.trust_store import load_certificates
 from cryptography import x509
+from package_maker import FIELDS, FILES, make_folder, sign_again
 
 DAY = timedelta(days=1)
 
@@ -90,6 +95,51 @@ def test_attack_a_signer_makes_certificates_for_others(estate: Estate) -> None:
     leaf = x.signer_certificate(x.subject_of("mallory", ""), key.public_key(), carol, key, True, begins, ends)
     (estate.folder / "trust/signers/mallory.crt").write_bytes(x.pem([leaf, carol, *above]))
     assert refusal(estate, "mallory", Trust(store(estate).certificates, (), "refused")) == "untrusted_signer"
+
+
+@dataclass
+class Holder:
+    """A signer with the key and the chain that the authority made."""
+
+    estate: Estate
+    name: str
+
+    def signer(self) -> signing.KeyFileSigner:
+        phrase = (self.estate.folder / "passphrase").read_bytes().strip()
+        key = self.estate.folder / f"secret/signers/{self.name}.key"
+        return signing.load_signer(key, self.estate.folder / f"trust/signers/{self.name}.crt", phrase)
+
+
+def package(estate: Estate, name: str, files: dict[str, bytes]) -> Path:
+    source = make_folder(estate.folder / f"source-{name}", files)
+    output = estate.folder / f"{name}.wapt"
+    return signing.build_package(source, Control(dict(FIELDS)), output, Holder(estate, name).signer(), estate.now).path
+
+
+def test_packages_of_a_developer_and_of_a_deployer(estate: Estate) -> None:
+    accepted = verify_package(package(estate, "alice", FILES), store(estate), estate.now)
+    assert (accepted.signer, accepted.executables) == ("alice", ("setup.py",))
+    plain = package(estate, "carol", {"data": b"text"})
+    assert verify_package(plain, store(estate), estate.now).executables == ()
+
+
+@pytest.mark.parametrize("name", ["setup.py", "Setup.Py"])
+def test_attack_a_deployer_with_what_executes(estate: Estate, name: str) -> None:
+    """Past our own tools, which would not sign it: the manifest is made and signed with the deployer's own key."""
+    plain = package(estate, "carol", {"data": b"text"})
+    spoilt = sign_again(plain, {name: b"print(1)"}, Holder(estate, "carol"))  # type: ignore[arg-type]
+    with pytest.raises(Refused) as refused:
+        verify_package(spoilt, store(estate), estate.now)
+    assert refused.value.code == "not_code_signing"
+
+
+def test_attack_a_package_of_a_signer_that_was_revoked_later(estate: Estate) -> None:
+    made = package(estate, "alice", FILES)
+    estate.signers[0] |= {"state": "revoked", "reason": "key_compromise"}
+    estate.run()
+    with pytest.raises(Refused) as refused:
+        verify_package(made, store(estate), estate.now)
+    assert refused.value.code == "revoked"
 
 
 def test_attack_an_intermediate_that_was_revoked(estate: Estate) -> None:

@@ -14,13 +14,18 @@ from typing import Any
 
 import pytest
 from bocage_core._common.errors import BadInput
-from bocage_core._packages import authority_certificates, root_ceremony, tokens
+from bocage_core._packages import authority_certificates, root_ceremony, signing, tokens
 from bocage_core._packages import repository_keys as keys
+from bocage_core._packages.acceptance import verify_package
+from bocage_core._packages.certificates import Trust
+from bocage_core._packages.control import Control
 from bocage_core._packages.tokens import KeyPlace, Token
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from hypothesis import given
 from hypothesis import strategies as st
+from package_maker import FIELDS, make_folder
+from party_maker import AT, rsa_key
 
 SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 PIN = "1234-secret"
@@ -87,6 +92,27 @@ def test_a_certificate_is_signed_on_a_token(token: Token, pin: Path) -> None:
     made.verify_directly_issued_by(made)
     pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     assert authority_certificates.public_key(pem, "it") == key.public_key()
+
+
+@needs_softhsm
+def test_a_whole_package_of_a_signer_whose_key_is_on_a_token(token: Token, pin: Path, tmp_path: Path) -> None:
+    uri = f"pkcs11:token=estate;object=developer?module-path={SOFTHSM}"
+    key = tokens.open_rsa(KeyPlace(token, "developer"), pin)
+    root = rsa_key("root of the token")
+    made = authority_certificates
+    begins, ends = AT - timedelta(days=1), AT + timedelta(days=1)
+    above = made.authority_certificate(made.subject_of("estate", ""), root.public_key(), None, root, 2, begins, ends)
+    own = made.signer_certificate(made.subject_of("alice", ""), key.public_key(), above, root, True, begins, ends)
+    path = tmp_path / "alice.crt"
+    path.write_bytes(made.pem([own]))
+    signer = tokens.package_signer(uri, path, pin)
+    folder = make_folder(tmp_path / "source")
+    built = signing.build_package(folder, Control(dict(FIELDS)), tmp_path / "app.wapt", signer, AT)
+    accepted = verify_package(built.path, Trust((above,)), AT)
+    assert (accepted.signer, accepted.executables) == ("alice", ("setup.py",))
+    path.write_bytes(made.pem([above]))
+    with pytest.raises(BadInput, match=r"is not the key of the certificate .*alice\.crt"):
+        tokens.package_signer(uri, path, pin)
 
 
 @needs_softhsm
