@@ -101,7 +101,13 @@ class _Reached:
         """None for one that cannot be read: it does not take the others with it."""
         try:
             found = Candidate.parse(
-                one.package, one.version, one.depends, one.conflicts, sha256=one.sha256, section=one.section
+                one.package,
+                one.version,
+                one.depends,
+                one.conflicts,
+                sha256=one.sha256,
+                section=one.section,
+                rank=one.rank,
             )
         except BadInput:
             return None

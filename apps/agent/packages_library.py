@@ -16,6 +16,7 @@ from bocage_core._packages import acceptance, manifest, repository_client, versi
 from bocage_core._packages.certificates import Trust
 from bocage_core._packages.container import open_container
 from bocage_core._packages.matching import Machine, matches
+from bocage_core._packages.offers import offers as offers_for
 from bocage_core._packages.repository_cache import Target
 from bocage_core._packages.requests import Request, parse_requests
 from bocage_core._packages.rollout_document import MAX_BYTES, PATH
@@ -72,21 +73,23 @@ class PackageLibrary:
 
     def kept(self) -> Mapping[str, Any]:
         if self._kept is None:
-            listed = [one for one in self._client.listing().targets() if PATH.fullmatch(one.path)]
+            listed = [one for one in self._client.below("rollouts/") if PATH.fullmatch(one.path)]
             documents = [(one.path, atomic.read_bounded(self._client.download(one), MAX_BYTES)) for one in listed]
             self._kept = keep_to(documents, self._host_id, self._host_name)
         return self._kept.to_plain()
 
     def offers(self, package: str) -> Sequence[Offer]:
-        return _of_one_kind([self._offer(one) for one in self._client.find(package) if self._fits(one)])
+        found = [self._offer(one) for one in self._client.find(package)]
+        return _of_one_kind([one for one in found if one is not None])
 
     def search(self, words: Sequence[str]) -> Sequence[Offer]:
         wanted = [word.casefold() for word in words]
-        found = []
+        found: list[Offer] = []
         for one in self._client.listing(stale=True).targets():
             name = one.name.casefold()
-            if kind_of_path(one.path) and all(word in name for word in wanted) and self._fits(one):
-                found.append(self._offer(one))
+            if kind_of_path(one.path) and all(word in name for word in wanted):
+                offer = self._offer(one)
+                found += [] if offer is None else [offer]
                 if len(found) == _MAX_FOUND:
                     break
         return found
@@ -180,8 +183,12 @@ class PackageLibrary:
             return offer.source
         raise BocageError(f"{offer.package} {offer.version} is not in the repository any more; run the update again.")
 
-    def _offer(self, target: Target) -> Offer:
+    def _offer(self, target: Target) -> Offer | None:
+        """None for a package that is not for this kind of host, or that cannot be understood."""
         said = target.custom
+        described = offers_for([{**said.to_dict(), "sha256": target.sha256}], self._machine).candidates
+        if not described:
+            return None
         return Offer(
             package=said.package,
             version=said.version,
@@ -191,13 +198,9 @@ class PackageLibrary:
             sha256=target.sha256,
             size=target.length,
             path=target.path,
+            rank=described[0].rank,
             source=target,
         )
-
-    def _fits(self, target: Target) -> bool:
-        said = target.custom
-        words = {"locale": said.locale, "maturity": said.maturity, "target_os": said.target_os}
-        return not matches({"architecture": said.architecture, **words}, self._machine)
 
     def _trusted(self) -> Trust:
         """The estate's authorities, with the lists of revoked certificates that the repository has now."""
@@ -216,10 +219,9 @@ class PackageLibrary:
                     f"This host trusts nobody's packages: {folder / BUNDLE} is missing; run the role packages."
                 )
             lists = [*placed.crls]
-            for one in self._client.listing().targets():
-                if one.path.startswith("crl/"):
-                    raw = atomic.read_bounded(self._client.download(one), revocation.MAX_CRL_BYTES)
-                    lists.append(revocation.load_crl(raw, f"the list {one.path}"))
+            for one in self._client.below("crl/"):
+                raw = atomic.read_bounded(self._client.download(one), revocation.MAX_CRL_BYTES)
+                lists.append(revocation.load_crl(raw, f"the list {one.path}"))
             self._trust = Trust(
                 tuple(certificates),
                 tuple(lists),

@@ -35,7 +35,8 @@ class Offer:
     size: int = 0
     path: str = ""
     """Of the target in the repository; empty for what is installed and known by its record only."""
-    description: str = ""
+    rank: int = 0
+    """Orders equal versions, lower first: how well they fit to this host."""
     source: Any = field(default=None, compare=False, repr=False)
     """The library's own object."""
 

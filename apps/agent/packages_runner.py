@@ -24,6 +24,8 @@ RESULT = "result.json"
 PROCESS = "process.json"
 UNDO = "undo.jsonl"
 UNIT = "bocage-package"
+# how much longer than systemd the agent waits for a unit to end
+_GRACE_SECONDS = 10
 _MAX_LINE = 4096
 _MAX_RECORD = 16 * 1024 * 1024
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -83,7 +85,7 @@ class Runner:
         try:
             self._ask(process, hook)
             # a unit ends itself; the agent waits a little longer than systemd does
-            process.wait(seconds + (10 if self._supervised else 0))
+            process.wait(seconds + (_GRACE_SECONDS if self._supervised else 0))
         except subprocess.TimeoutExpired:
             late = True
         finally:

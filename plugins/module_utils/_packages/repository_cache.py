@@ -132,6 +132,10 @@ class Cache:
     def of_package(self, package: str) -> list[Target]:
         return list(self._targets("package = ?", package))
 
+    def below(self, folder: str) -> list[Target]:
+        """All whose path begins with this, such as `crl/`."""
+        return list(self._targets("path >= ? and path < ?", folder, f"{folder}\U0010ffff"))
+
     def at_path(self, path: str) -> Target | None:
         return next(iter(self._targets("path = ?", path)), None)
 

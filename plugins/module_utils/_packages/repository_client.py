@@ -143,6 +143,11 @@ class Client:
         self.listing(at, stale)
         return self._cache.of_package(package)
 
+    def below(self, folder: str, at: datetime | None = None, stale: bool = False) -> list[Target]:
+        """All targets whose path begins with this, by path, such as `crl/`. Raises as `listing` does."""
+        self.listing(at, stale)
+        return self._cache.below(folder)
+
     def target(self, path: str, at: datetime | None = None, stale: bool = False) -> Target | None:
         """The target at a path, None where there is none. Raises as `listing` does."""
         self.listing(at, stale)

@@ -200,6 +200,16 @@ def test_a_package_for_another_kind_of_machine_is_not_chosen(host: RealHost) -> 
     assert host.states() == {"editor": ("OK", "1")}
 
 
+def test_of_equal_versions_the_best_fit_is_taken(host: RealHost) -> None:
+    for locale in ("de", "fr", "fr,en"):
+        path = f"base/editor_1_{locale.replace(',', '-')}.wapt"
+        host.estate.publish("editor", "1", touching(made(host, locale)), path=path, locale=locale)
+    host.changes["machine"] = {"locales": ["fr", "de"]}
+    assert host.install("editor") is True
+    assert made(host, "fr").exists() or made(host, "fr,en").exists()
+    assert not made(host, "de").exists()
+
+
 def test_a_missing_pinned_root_is_a_sentence(host: RealHost) -> None:
     (host.folder / "etc" / "root.json").unlink()
     with pytest.raises(BocageError, match=r"The pinned root of the repository .*root\.json cannot be read"):

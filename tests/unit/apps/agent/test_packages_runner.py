@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from bocage_agent import packages_runner
 from bocage_agent.packages_child import HOOKS
 from bocage_agent.packages_runner import Hook, Outcome, Runner, undo_of
 
@@ -159,3 +160,48 @@ def test_nothing_is_left_in_the_environment_of_the_agent(work: Path) -> None:
     before = dict(os.environ), Path.cwd()
     run(work, "import os\nos.environ['X'] = '1'\nos.chdir('/')\ndef install():\n    pass\n")
     assert (dict(os.environ), Path.cwd()) == before
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Programs in the place of systemd's, which write down how they were called."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    run = f"""#!/bin/sh
+printf '%s\\n' "$@" > {tmp_path}/asked
+while [ "$1" != -- ]; do
+  case "$1" in --setenv=*) export "${{1#--setenv=}}";; esac
+  shift
+done
+shift
+exec setsid --wait "$@"
+"""
+    for name, text in {"systemd-run": run, "systemctl": f'#!/bin/sh\necho "$@" >> {tmp_path}/stopped\n'}.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    path = f"{programs}:{packages_runner._PATH}"
+    monkeypatch.setattr(packages_runner, "_PATH", path)
+    monkeypatch.setenv("PATH", path)
+    return tmp_path
+
+
+def test_where_systemd_runs_a_hook_is_a_unit(work: Path, systemd: Path) -> None:
+    folder = work / "7"
+    (folder / "content").mkdir(parents=True)
+    (folder / "content" / "setup.py").write_text("def install():\n    print(control['package'])\n")
+    asked = Hook("install", "tool", "1.2", folder / "content", folder, {"package": "tool"})
+    assert Runner(True).run(asked, 20, LINES.append) == Outcome(True)
+    assert LINES == ["tool"]
+    words = (systemd / "asked").read_text().splitlines()
+    assert words[:5] == ["--quiet", "--pipe", "--wait", "--collect", "--service-type=exec"]
+    assert {"--unit=bocage-package-7", "--property=RuntimeMaxSec=20", "--property=KillMode=control-group"} <= set(words)
+    Runner(True).stop_leftover(folder)
+    assert (systemd / "stopped").read_text() == "stop -- bocage-package-7.service\n"
+
+
+def test_a_unit_that_does_not_end_is_stopped(work: Path, systemd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages_runner, "_GRACE_SECONDS", 0)
+    (work / "content" / "setup.py").write_text("import time\ndef install():\n    time.sleep(60)\n")
+    asked = Hook("install", "tool", "1.2", work / "content", work, {})
+    assert Runner(True).run(asked, 1, LINES.append).reason == "install did not end in 1 seconds"
+    assert "stop --" in (systemd / "stopped").read_text()
