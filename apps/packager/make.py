@@ -41,7 +41,7 @@ def build(options: Namespace) -> Answer:
 def sign(options: Namespace) -> Answer:
     source: Path = options.source
     at = moment(options.at)
-    signer = signing.load_signer(options.key, options.certificate, _passphrase(options))
+    signer = _signer(options)
     if source.is_dir():
         return _signed(source, source, options, signer, at)
     with tempfile.TemporaryDirectory() as work:
@@ -103,6 +103,24 @@ def _output(folder: Path | None, source: Path, control: Control) -> Path:
 
 def _document(output: Path, control: Control) -> dict[str, object]:
     return {"file": str(output), "package": control.package, "version": control.version, "section": control.section}
+
+
+def _signer(options: Namespace) -> signing.KeyFileSigner:
+    if options.pkcs11 is None:
+        return signing.load_signer(options.key, options.certificate, _passphrase(options))
+    from bocage_core._packages import tokens
+
+    if options.passphrase_file is None:
+        raise BadInput("A key on a token needs its PIN; give --passphrase-file with a file that holds it.")
+    what = f"the file {options.certificate}"
+    try:
+        chain = certificates.load_chain(atomic.read_bounded(options.certificate, certificates.MAX_CHAIN_BYTES), what)
+    except Refused as refused:
+        raise BadInput(str(refused)) from refused
+    key = tokens.open_rsa(tokens.parse_uri(options.pkcs11), options.passphrase_file)
+    if not chain or key.public_key() != chain[0].public_key():
+        raise BadInput(f"The key of --pkcs11 is not that of the certificate {options.certificate}.")
+    return signing.KeyFileSigner(chain, key)
 
 
 def _passphrase(options: Namespace) -> bytes | None:

@@ -81,8 +81,12 @@ def _making(verbs: argparse._SubParsersAction[_Parser]) -> None:
     sign = verbs.add_parser("sign", help="sign a folder, or a .wapt file anew, into a signed .wapt file")
     sign.add_argument("source", type=Path, metavar="FOLDER|FILE")
     sign.add_argument("--certificate", type=Path, required=True, metavar="FILE", help="PEM, the signer's first")
-    sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="its private key (PEM, PKCS#8)")
-    sign.add_argument("--passphrase-file", type=Path, metavar="FILE", help="holds the key's passphrase")
+    key = sign.add_mutually_exclusive_group(required=True)
+    key.add_argument("--key", type=Path, metavar="FILE", help="its private key (PEM, PKCS#8)")
+    key.add_argument("--pkcs11", metavar="URI", help="its key on a token, as pkcs11:token=estate;object=developer")
+    sign.add_argument(
+        "--passphrase-file", type=Path, metavar="FILE", help="holds the key's passphrase, or the token's PIN"
+    )
     sign.add_argument(
         "--trust", type=Path, metavar="DIR", help="for a file that others signed: it must be good under this trust"
     )

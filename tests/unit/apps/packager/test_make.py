@@ -7,6 +7,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from bocage_core._packages.tokens import KeyPlace
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from packager_calls import VECTORS, Call, Developer, Say
 
 
@@ -88,6 +90,29 @@ def test_a_passphrase_from_a_file(folder: Path, call: Call, developer: Developer
     status, answer = call(*command, "--passphrase-file", developer.passphrase)
     assert status == 2
     assert answer["error"].endswith("is not encrypted, so it takes no passphrase.")
+
+
+def test_a_key_on_a_token(folder: Path, call: Call, developer: Developer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token itself is tested with SoftHSM where its library is; here a key answers for it."""
+    key = load_pem_private_key(developer.key.read_bytes(), None)
+    asked = []
+
+    def open_rsa(place: KeyPlace, pin_file: Path) -> object:
+        asked.append((place.token.label, place.label, pin_file))
+        return key
+
+    monkeypatch.setattr("bocage_core._packages.tokens.open_rsa", open_rsa)
+    uri = "pkcs11:token=estate;object=developer?module-path=/usr/lib/softhsm/libsofthsm2.so"
+    command = ("sign", folder, "--pkcs11", uri, "--certificate", developer.certificate)
+    status, answer = call(*command)
+    assert (status, asked) == (2, [])
+    assert answer["error"] == "A key on a token needs its PIN; give --passphrase-file with a file that holds it."
+    status, answer = call(*command, "--passphrase-file", developer.passphrase)
+    assert (status, asked) == (0, [("estate", "developer", developer.passphrase)])
+    assert call("verify", "--trust", developer.trust, answer["file"])[0] == 0
+    wrong = VECTORS / "certs" / "dev.crt"
+    status, answer = call("sign", folder, "--pkcs11", uri, "--certificate", wrong, "--passphrase-file", developer.key)
+    assert (status, answer["error"]) == (2, f"The key of --pkcs11 is not that of the certificate {wrong}.")
 
 
 def test_show(folder: Path, call: Call, say: Say, developer: Developer) -> None:

@@ -116,7 +116,6 @@ def test_the_driver_runs_the_hooks_as_the_agent_does(
         "seconds": 30,
     }
     monkeypatch.setattr("sys.argv", ["driver", json.dumps(request)])
-    pytest.importorskip("bocage_agent.packages_runner")
     monkeypatch.setattr("bocage_agent.packages_platform.systemd_runs", lambda: False)
     assert trial_driver.main() == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
