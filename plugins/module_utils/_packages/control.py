@@ -39,11 +39,12 @@ _NUMBERS = ("size", "installed_size")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 # The rest of C0, and what some readers take for the end of a line: such a value would be two things to two readers.
 _STRANGE = re.compile("[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]")
-# The same in UTF-8; the end of a line on Windows is for `decode`, so its file is looked at stanza by stanza.
+# The same, for all of a file at once; one with ends of lines as on Windows is looked at stanza by stanza.
 _STRANGE_BYTES = bytes([*range(9), *range(0x0B, 0x20), 0x7F])
-_STRANGE_MARKS = tuple(mark.encode() for mark in ("\x85", "\u2028", "\u2029"))
+_STRANGE_MARKS = ("\x85", "\u2028", "\u2029")
 _KEY = re.compile(r"[^\s:\x00-\x20\x7f]{1,64}")
 _WIDTH = 18
+_HEAD = _WIDTH + len(": ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,9 @@ def parse_control(raw: bytes, what: str = "the control file", maximum: int = MAX
 
 def parse_controls(raw: bytes, what: str = "the list of packages", maximum: int = 64 * MAX_BYTES) -> list[Control]:
     """All stanzas of `raw`, separated by blank lines. Raises Refused."""
-    plain = is_plain(raw)
-    return [Control(parse_stanza(stanza, what, plain)) for stanza in stanzas(decode(raw, what, maximum))]
+    text = decode(raw, what, maximum)
+    plain = is_plain(raw, text)
+    return [Control(parse_stanza(stanza, what, plain)) for stanza in stanzas(text)]
 
 
 def require(control: Control, what: str = "the control file") -> None:
@@ -186,7 +188,7 @@ def decode(raw: bytes, what: str, maximum: int) -> str:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         _refuse(what, f"is not UTF-8: {error.reason} at byte {error.start}")
-    return text.replace("\r\n", "\n") if "\r" in text else text
+    return text.replace("\r\n", "\n") if b"\r" in raw else text
 
 
 def stanzas(text: str) -> Iterator[str]:
@@ -194,9 +196,9 @@ def stanzas(text: str) -> Iterator[str]:
     return (stanza for part in text.split("\n\n") if (stanza := part.strip("\n")))
 
 
-def is_plain(raw: bytes) -> bool:
-    """Whether no character in all of `raw` is strange: over many stanzas far quicker than a look at each."""
-    return len(raw.translate(None, _STRANGE_BYTES)) == len(raw) and not any(mark in raw for mark in _STRANGE_MARKS)
+def is_plain(raw: bytes, text: str) -> bool:
+    """Whether nothing in all of `raw`, which is `text`, is strange: over many stanzas quicker than a look at each."""
+    return len(raw.translate(None, _STRANGE_BYTES)) == len(raw) and not any(mark in text for mark in _STRANGE_MARKS)
 
 
 def parse_stanza(stanza: str, what: str = "the control file", plain: bool = False) -> dict[str, str | int]:
@@ -206,17 +208,28 @@ def parse_stanza(stanza: str, what: str = "the control file", plain: bool = Fals
     lines = stanza.split("\n")
     if lines[-1] == "":
         lines.pop()
-    fields: dict[str, str | int]
-    try:
-        # Nearly all stanzas: this line is what makes an index quick to read.
-        fields = {_KEYS[head]: value.strip() for head, value in [line.split(":", 1) for line in lines]}
-    except ValueError:
-        fields = _parse_lines(lines, what)
+    fields = _parse_padded(lines) or _parse_plain(lines) or _parse_lines(lines, what)
     for name in _NUMBERS:
         value = fields.get(name)
         if value and _INTEGER.fullmatch(str(value)):
             fields[name] = int(value)
     return fields
+
+
+def _parse_padded(lines: list[str]) -> dict[str, str | int] | None:
+    """Lines as WAPT writes them, which is nearly all there are: this is what makes an index quick to read."""
+    try:
+        return {_HEADS[line[:_HEAD]]: line[_HEAD:].strip() for line in lines}
+    except ValueError:
+        return None
+
+
+def _parse_plain(lines: list[str]) -> dict[str, str | int] | None:
+    """Lines that each have a key."""
+    try:
+        return {_KEYS[head]: value.strip() for head, value in [line.split(":", 1) for line in lines]}
+    except ValueError:
+        return None
 
 
 class _Keys(dict[str, str]):
@@ -232,7 +245,20 @@ class _Keys(dict[str, str]):
         return key
 
 
+class _Heads(dict[str, str]):
+    """The same for a key that is filled up with spaces, with the colon and the space after it."""
+
+    def __missing__(self, head: str) -> str:
+        if len(head) != _HEAD or not head.endswith(": "):
+            raise ValueError(head)
+        key = _KEYS[head[:_WIDTH]]
+        if len(self) < 1024:
+            self[head] = key
+        return key
+
+
 _KEYS = _Keys()
+_HEADS = _Heads()
 
 
 def _parse_lines(lines: list[str], what: str) -> dict[str, str | int]:

@@ -103,8 +103,8 @@ def read_index(raw: bytes, trust: Trust, at: datetime, what: str = "the index") 
 
 def parse_entries(raw: bytes, what: str = "the list of packages") -> tuple[list[Control], list[Discarded]]:
     """All stanzas of an index without any look at signatures, and those that cannot be read. Raises Refused."""
-    plain = control.is_plain(raw)
     text = control.decode(raw, what, MAX_CONTROLS_BYTES)
+    plain = control.is_plain(raw, text)
     entries: list[Control] = []
     discarded: list[Discarded] = []
     for number, stanza in enumerate(control.stanzas(text), start=1):

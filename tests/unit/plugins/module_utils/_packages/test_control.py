@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import wapt_vectors
 from bocage_core._common.errors import BadInput
 from bocage_core._common.refused import Refused
+from bocage_core._packages import control as control_module
 from bocage_core._packages.control import (
     Control,
     arranged,
@@ -210,3 +212,31 @@ def test_fuzz_bytes_raise_nothing_else(data: bytes) -> None:
                 require_signed(control)
             except Refused as refusal:
                 assert str(refusal).endswith(".")
+
+
+@few
+@given(
+    st.lists(
+        st.text("aB: \téé", max_size=24) | st.from_regex(r"[a-z]{1,18} {0,17}: ?[a-z:]{0,4}", fullmatch=True),
+        max_size=4,
+    )
+)
+def test_the_quick_ways_read_what_the_slow_one_reads(lines: list[str]) -> None:
+    stanza = "\n".join(line for line in lines if line)
+
+    def read(parse: Callable[[], dict[str, str | int]]) -> object:
+        try:
+            return parse()
+        except Refused as refusal:
+            return str(refusal)
+
+    slow = read(lambda: control_module._parse_lines(stanza.split("\n") if stanza else [], "the control file"))
+    assert read(lambda: control_module.parse_stanza(stanza)) == slow
+
+
+def test_a_key_in_a_padded_line_is_what_stands_before_the_first_colon() -> None:
+    assert parse_control(b"abcdefghijklmnopqr: x\n").fields == {"abcdefghijklmnopqr": "x"}
+    assert parse_control(b"abc : efghijklmnop: x\n").fields == {"abc": "efghijklmnop: x"}
+    assert parse_control(b"package           : a\n b               : c\n").fields == {
+        "package": "a\nb               : c"
+    }
