@@ -10,9 +10,9 @@ module: trust_root
 short_description: Make and pin a key that the estate signs with
 version_added: 0.1.0
 description:
-  - Makes the Ed25519 key that enrolments, or what is desired of hosts, are signed with, in a file that only its owner
-    can read, and writes its public half to C(enrolment.pub) or C(seal.pub) in the trust folder, where everything that
-    verifies finds it.
+  - Makes the Ed25519 key that enrolments, what is desired of hosts, or actions are signed with, in a file that only its
+    owner can read, and writes its public half to C(enrolment.pub), C(seal.pub) or C(actions/<name>.pub) in the trust
+    folder, where everything that verifies finds it.
   - A key that is pinned is never replaced by another. Whoever wants that has to move the public half away by hand. After
     that, all hosts have to be enrolled anew, or sealed anew.
   - Runs beside the key, so it is delegated to the controller of the key holder.
@@ -38,9 +38,14 @@ options:
       - What the key signs.
       - V(enrolment) says which public keys belong to which host.
       - V(seal) says what was desired of a host when a role converged there.
+      - V(action) asks hosts to do something now. Each operator has a key of his own, with O(name).
     type: str
-    choices: [enrolment, seal]
+    choices: [enrolment, seal, action]
     default: enrolment
+  name:
+    description: Whose key it is, with O(purpose=action); what roles it has is said by the role C(agent).
+    type: str
+    default: estate
   key_file:
     description: File of the private key. It must not be in the inventory's folder, which is committed and shipped.
     type: path
@@ -65,6 +70,15 @@ EXAMPLES = r"""
     purpose: seal
     trust_directory: "{{ inventory_dir }}/trust"
     key_file: "~/.config/bocage/demo/seal.key"
+  delegate_to: localhost
+  run_once: true
+
+- name: Pin the key with which Anna signs actions
+  bocage.fleet.trust_root:
+    purpose: action
+    name: anna
+    trust_directory: "{{ inventory_dir }}/trust"
+    key_file: "~/.config/bocage/demo/actions/anna.key"
   delegate_to: localhost
   run_once: true
 """
@@ -92,13 +106,21 @@ try:
     from ansible_collections.bocage.fleet.plugins.module_utils._common import atomic, dsse
     from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
     from ansible_collections.bocage.fleet.plugins.module_utils._state import trust, trust_writer
+    from ansible_collections.bocage.fleet.plugins.module_utils._state.action import KEY_NAME
 except ImportError as error:
     # Said by name when the module runs, not as a trace when it is read.
     MISSING_LIBRARY = error.name or str(error)
 
 
-def ensure_root(folder: Path, purpose: str, key_file: Path, check_mode: bool) -> dict:
-    pinned_file = folder / f"{purpose}.pub"
+def pinned_place(folder: Path, purpose: str, name: str) -> Path:
+    if purpose != "action":
+        return folder / f"{purpose}.pub"
+    if not KEY_NAME.fullmatch(name):
+        raise BadInput(f"The name {name!r} cannot be that of a key: letters, digits, dots and hyphens only.")
+    return folder / trust.ACTIONS / f"{name}.pub"
+
+
+def ensure_root(folder: Path, pinned_file: Path, key_file: Path, check_mode: bool) -> dict:
     if key_file.resolve().is_relative_to(folder.resolve().parent):
         raise BadInput(f"The private key {key_file} would be in the inventory's folder; keep it elsewhere.")
     private = trust_writer.read_private_key(key_file)
@@ -128,6 +150,7 @@ def ensure_root(folder: Path, purpose: str, key_file: Path, check_mode: bool) ->
         after.append(f"{pinned_file}: {'a new key' if made else dsse.key_id(public)}")
         if not check_mode:
             (folder / trust.ENROLMENTS).mkdir(mode=0o755, parents=True, exist_ok=True)
+            pinned_file.parent.mkdir(mode=0o755, exist_ok=True)
             atomic.write_file(pinned_file, dsse.public_key_to_pem(public), 0o644)
     elif pinned != public:
         raise BadInput(f"{pinned_file} pins another key than the one in {key_file}; a pinned key is not replaced.")
@@ -145,7 +168,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "trust_directory": {"type": "path", "required": True},
-            "purpose": {"type": "str", "choices": ["enrolment", "seal"], "default": "enrolment"},
+            "purpose": {"type": "str", "choices": ["enrolment", "seal", "action"], "default": "enrolment"},
+            "name": {"type": "str", "default": "estate"},
             "key_file": {"type": "path", "required": True, "no_log": False},
         },
         supports_check_mode=True,
@@ -155,7 +179,8 @@ def main() -> None:
     options = module.params
     try:
         folder, key_file = Path(options["trust_directory"]), Path(options["key_file"])
-        module.exit_json(**ensure_root(folder, options["purpose"], key_file, module.check_mode))
+        pinned_file = pinned_place(folder, options["purpose"], options["name"])
+        module.exit_json(**ensure_root(folder, pinned_file, key_file, module.check_mode))
     except BocageError as error:
         module.fail_json(msg=str(error))
     except OSError as error:

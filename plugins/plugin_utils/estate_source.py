@@ -79,7 +79,7 @@ def from_history(settings: EstateSettings, host_ids: Iterable[str], until: datet
     if settings.registry_url is None or missing is not None:
         wanted = "registry_url or reports" if missing is None else str(missing)
         raise BadInput(f"The option as_of needs a registry or reports to look into, but there is no {wanted}.")
-    with _client(settings) as client:
+    with open_client(settings) as client:
         for host_id in host_ids:
             documents = _history(client, host_id, until)
             if documents is not None:
@@ -92,7 +92,7 @@ def _update(settings: EstateSettings, cache: EstateCache, offered: Offered) -> i
     token = _token(settings)
     # Another registry or another token sees other hosts, so its list is read from the beginning.
     source = hashlib.sha256(json.dumps([settings.registry_url, token]).encode()).hexdigest()
-    with _client(settings) as client:
+    with open_client(settings) as client:
         since = cache.cursor(source)
         for page in client.changes(since):
             changed = []
@@ -143,7 +143,7 @@ def _token(settings: EstateSettings) -> str:
 
 
 @contextlib.contextmanager
-def _client(settings: EstateSettings) -> Iterator[Any]:
+def open_client(settings: EstateSettings) -> Iterator[Any]:
     # Imported here, because an inventory without a registry should not wait for an HTTP library.
     try:
         from .registry_client import RegistryClient, check_url

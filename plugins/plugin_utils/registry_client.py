@@ -34,6 +34,10 @@ class RegistryFailed(BocageError):
     """The registry did not answer, or not in its own words."""
 
 
+class ActionRefused(BocageError):
+    """The registry answered that it does not hand an action on."""
+
+
 @dataclass(frozen=True)
 class Page:
     hosts: list[Any]
@@ -114,24 +118,39 @@ class RegistryClient:
         parameters = {} if before is None else {"before": before}
         return self._ask(f"/v1/hosts/{host_id}/history", parameters, absent=True)
 
+    def send_action(self, envelope: bytes) -> dict[str, Any]:
+        """Hand over an action; the answer has `nonce`, `hosts`, `unknown` and `duplicate`."""
+        status, body = self._exchange("POST", "/v1/actions", content=envelope)
+        answer = self._object("/v1/actions", body)
+        if status != 200:
+            said = answer.get("error")
+            raise ActionRefused(f"The registry {self._url} does not take the action: {str(said)[:300]}")
+        return answer
+
     def _ask(self, path: str, parameters: Mapping[str, str | int], *, absent: bool = False) -> dict[str, Any] | None:
-        self._requests += 1
-        try:
-            with self._client.stream("GET", path, params=dict(parameters), extensions=self._extensions) as response:
-                body = bytearray()
-                for part in response.iter_bytes():
-                    body += part
-                    if len(body) > MAX_ANSWER_BYTES:
-                        raise RegistryFailed(f"The answer of the registry {self._url} has no end.")
-                status = response.status_code
-        except (httpx.HTTPError, ssl.SSLError) as error:
-            raise RegistryFailed(f"The registry {self._url} did not answer: {_words(error)}.") from error
+        status, body = self._exchange("GET", path, params=dict(parameters))
         if status == 401:
             raise RegistryFailed(f"The registry {self._url} does not know the token in token_file.")
         if status == 404 and absent:
             return None
         if status != 200:
             raise RegistryFailed(f"The registry {self._url} answered {path} with status {status}.")
+        return self._object(path, body)
+
+    def _exchange(self, method: str, path: str, **options: Any) -> tuple[int, bytes]:
+        self._requests += 1
+        try:
+            with self._client.stream(method, path, extensions=self._extensions, **options) as response:
+                body = bytearray()
+                for part in response.iter_bytes():
+                    body += part
+                    if len(body) > MAX_ANSWER_BYTES:
+                        raise RegistryFailed(f"The answer of the registry {self._url} has no end.")
+                return response.status_code, bytes(body)
+        except (httpx.HTTPError, ssl.SSLError) as error:
+            raise RegistryFailed(f"The registry {self._url} did not answer: {_words(error)}.") from error
+
+    def _object(self, path: str, body: bytes) -> dict[str, Any]:
         try:
             answer = json.loads(body)
         except (ValueError, RecursionError) as error:

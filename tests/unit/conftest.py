@@ -99,6 +99,10 @@ class SignedEstate:
         return dsse.public_key_of(self.private)
 
     @property
+    def sections(self) -> dict[str, Any]:
+        return dict(SECTIONS)
+
+    @property
     def action_key(self) -> Key:
         return Key("anna", dsse.public_key_of(self.action_private), frozenset({"operator"}))
 

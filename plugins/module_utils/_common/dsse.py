@@ -148,6 +148,26 @@ def generate_private_key() -> bytes:
     return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
+def unlocked(private_key_pem: bytes, passphrase: str) -> bytes:
+    """A key that is kept under a passphrase, as PEM without one, for memory only."""
+    require_libraries()
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        load_pem_private_key,
+    )
+
+    try:
+        key = load_pem_private_key(private_key_pem, password=passphrase.encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # the text of the error is not repeated, as it could quote what it read
+        raise BadInput("The private key cannot be read with this passphrase, or it has none.") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise BadInput("The private key is not an Ed25519 key.")
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
 def public_key_of(private_key_pem: bytes) -> bytes:
     require_libraries()
     return _raw(_private_key(private_key_pem).public_key())

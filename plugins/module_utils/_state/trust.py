@@ -17,12 +17,14 @@ from .._common import atomic, dsse
 from .._common.errors import BadInput, BocageError
 from . import enrolment as enrolments
 from . import floors as floors_file
+from .action import KEY_NAME
 from .enrolment import Enrolment
 from .floors import Floor, Floors
 
 KEY_FILE = "enrolment.pub"
 ENROLMENTS = "enrolments"
 FLOORS_FILE = "floors.json"
+ACTIONS = "actions"
 
 VerifyEnrolment = Callable[[bytes, bytes, str], Enrolment]
 
@@ -58,6 +60,18 @@ def read_pinned_key(path: Path) -> bytes:
         return dsse.public_key_from_pem(atomic.read_bounded(path, 4096))
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
+
+
+def read_action_keys(folder: Path) -> dict[str, bytes]:
+    """The public keys that actions are signed with, by the names of their files; none where there is no such folder."""
+    keys: dict[str, bytes] = {}
+    for path in sorted((folder / ACTIONS).glob("*.pub")):
+        if not KEY_NAME.fullmatch(path.stem):
+            raise BadInput(f"The file {path} has a name that no key can have: letters, digits, dots and hyphens only.")
+        keys[path.stem] = read_pinned_key(path)
+        if list(keys.values()).count(keys[path.stem]) > 1:
+            raise BadInput(f"The key in {path} is there under another name, too, whose roles could differ; remove one.")
+    return keys
 
 
 def read_trust(folder: Path, verify: VerifyEnrolment = enrolments.verify_bytes) -> Trust:

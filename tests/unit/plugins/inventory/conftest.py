@@ -158,6 +158,7 @@ class Registry:
     estate: Any
     database: Path
     port: int = 0
+    app: Any = None
     asked: list[str] = field(default_factory=list)
     _server: uvicorn.Server | None = None
     _thread: threading.Thread | None = None
@@ -168,8 +169,9 @@ class Registry:
 
     def start(self) -> None:
         reader = Reader("inventory", hashlib.sha256(b"token").hexdigest(), None)
-        settings = Settings(f"sqlite:///{self.database}", self.estate.public, (reader,))
-        app = create_app(settings)
+        keys = self.estate.policy.keys
+        settings = Settings(f"sqlite:///{self.database}", self.estate.public, (reader,), action_keys=keys)
+        self.app = app = create_app(settings)
         listener = socket.create_server(("127.0.0.1", self.port))
         self.port = listener.getsockname()[1]
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ansible_collections.bocage.fleet.plugins.modules import trust_root
 from bocage_core._common import dsse
+from bocage_core._state.trust import read_action_keys
 
 
 @pytest.fixture
@@ -88,3 +89,15 @@ def test_the_key_of_seals_is_another_and_beside_it(call_module: Any, options: di
 def test_a_missing_library_is_named(call_module: Any, options: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trust_root, "MISSING_LIBRARY", "securesystemslib")
     assert "(securesystemslib)" in call_module(trust_root, **options)["msg"]
+
+
+def test_each_operator_has_a_key_of_his_own_for_actions(call_module: Any, options: dict[str, str]) -> None:
+    folder = Path(options["trust_directory"])
+    for name in ("estate", "anna"):
+        done = call_module(
+            trust_root, purpose="action", name=name, **{**options, "key_file": f"{options['key_file']}.{name}"}
+        )
+        assert done["path"] == str(folder / "actions" / f"{name}.pub")
+    assert set(read_action_keys(folder)) == {"estate", "anna"}
+    wrong = call_module(trust_root, purpose="action", name="../enrolment", **options)
+    assert wrong["msg"] == "The name '../enrolment' cannot be that of a key: letters, digits, dots and hyphens only."
