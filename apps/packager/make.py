@@ -112,15 +112,7 @@ def _signer(options: Namespace) -> signing.KeyFileSigner:
 
     if options.passphrase_file is None:
         raise BadInput("A key on a token needs its PIN; give --passphrase-file with a file that holds it.")
-    what = f"the file {options.certificate}"
-    try:
-        chain = certificates.load_chain(atomic.read_bounded(options.certificate, certificates.MAX_CHAIN_BYTES), what)
-    except Refused as refused:
-        raise BadInput(str(refused)) from refused
-    key = tokens.open_rsa(tokens.parse_uri(options.pkcs11), options.passphrase_file)
-    if not chain or key.public_key() != chain[0].public_key():
-        raise BadInput(f"The key of --pkcs11 is not that of the certificate {options.certificate}.")
-    return signing.KeyFileSigner(chain, key)
+    return tokens.package_signer(options.pkcs11, options.certificate, options.passphrase_file)
 
 
 def _passphrase(options: Namespace) -> bytes | None:

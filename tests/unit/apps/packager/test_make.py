@@ -112,7 +112,7 @@ def test_a_key_on_a_token(folder: Path, call: Call, developer: Developer, monkey
     assert call("verify", "--trust", developer.trust, answer["file"])[0] == 0
     wrong = VECTORS / "certs" / "dev.crt"
     status, answer = call("sign", folder, "--pkcs11", uri, "--certificate", wrong, "--passphrase-file", developer.key)
-    assert (status, answer["error"]) == (2, f"The key of --pkcs11 is not that of the certificate {wrong}.")
+    assert (status, answer["error"]) == (2, f"The key {ascii(uri)[:80]} is not the key of the certificate {wrong}.")
 
 
 def test_show(folder: Path, call: Call, say: Say, developer: Developer) -> None:
