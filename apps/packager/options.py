@@ -82,7 +82,7 @@ def _making(verbs: argparse._SubParsersAction[_Parser]) -> None:
     sign.add_argument("source", type=Path, metavar="FOLDER|FILE")
     sign.add_argument("--certificate", type=Path, required=True, metavar="FILE", help="PEM, the signer's first")
     key = sign.add_mutually_exclusive_group(required=True)
-    key.add_argument("--key", type=Path, metavar="FILE", help="its private key (PEM, PKCS#8)")
+    key.add_argument("--key", type=Path, metavar="FILE", help="its private key (PEM, PKCS#8), or pkcs11:token=...")
     key.add_argument("--pkcs11", metavar="URI", help="its key on a token, as pkcs11:token=estate;object=developer")
     sign.add_argument(
         "--passphrase-file", type=Path, metavar="FILE", help="holds the key's passphrase, or the token's PIN"
