@@ -24,6 +24,7 @@ _MODULES = {
     "commit": "publisher",
     "compare-versions": "verify",
     "diff": "diff",
+    "export": "publisher",
     "index": "index",
     "init": "init",
     "build": "make",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tarfile
 import tempfile
 from argparse import Namespace
 from datetime import timedelta
@@ -84,6 +85,19 @@ def replicate(options: Namespace) -> Answer:
         lines = [f"Timestamp {done['timestamp']} of {source}: {done['files']} files, {done['bytes']} bytes came."]
         return Answer({"changed": bool(done["files"]), "source": source, "failures": failures, **done}, lines)
     raise BocageError(f"No source could be copied from, and the copy stays as it was. {' '.join(failures)}")
+
+
+def export(options: Namespace) -> Answer:
+    """All metadata that is served, for whoever signs lists; nothing in it is secret."""
+    public = options.folder / repository_layout.PUBLIC
+    if not (public / repository_layout.metadata_file("timestamp", None)).exists():
+        return Answer({"changed": False, "exists": False}, ["There is no repository here yet."])
+    store = Store(options.folder)
+    with store.locked(), tarfile.open(options.output, "w") as archive:
+        names = sorted((public / repository_layout.METADATA).rglob("*.json"))
+        for path in names:
+            archive.add(path, path.relative_to(public).as_posix(), recursive=False)
+    return Answer({"changed": True, "exists": True, "files": len(names)}, [f"{len(names)} files of metadata."])
 
 
 def check_keys(options: Namespace) -> Answer:

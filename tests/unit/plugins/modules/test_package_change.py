@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A change is made beside the keys, taken in by the publisher, and made once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.bocage.fleet.plugins.module_utils._common import timestamps
+from ansible_collections.bocage.fleet.plugins.module_utils._packages import repository_keys, repository_root
+from ansible_collections.bocage.fleet.plugins.modules import package_change
+from bocage_packager.main import main as packager
+
+PASSPHRASE = "three words of bread"
+
+
+class Estate:
+    """Trust and keys as package_trust.yml leaves them, and a publisher beside."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.capsys = folder, capsys
+        self.trust, self.secret = folder / "trust", folder / "secret"
+        (self.trust / "keys").mkdir(parents=True)
+        self.secret.mkdir()
+        (folder / "passphrase").write_text(f"{PASSPHRASE}\n")
+        keys = {}
+        for name in ("root-1", "root-2", "root-3", "targets-1", "rollouts", "crl"):
+            keys[name] = repository_keys.generate_key_file(self.secret / f"{name}.key", PASSPHRASE.encode())
+            (self.trust / "keys" / f"{name}.pub").write_bytes(repository_keys.write_public_key(keys[name]))
+        online = self.packager("online-keys", folder / "online")["public"]
+        keys |= {role: repository_keys.read_public_key(text.encode()) for role, text in online.items()}
+        plan = repository_root.RootPlan(
+            repository_root.holders([keys[f"root-{number}"] for number in (1, 2, 3)], 2),
+            *(repository_root.holders([keys[name]]) for name in ("targets-1", "snapshot", "timestamp")),
+        )
+        signers = [
+            repository_keys.load_signer(self.secret / f"root-{number}.key", PASSPHRASE.encode()) for number in (1, 2)
+        ]
+        draft = repository_root.draft(plan, None, timestamps.now())
+        (self.trust / "root.json").write_bytes(repository_keys.sign(draft, signers, "root"))
+
+    def packager(self, *words: object) -> dict[str, Any]:
+        self.capsys.readouterr()
+        status = packager(["--json", *(str(word) for word in words)])
+        answer: dict[str, Any] = json.loads(self.capsys.readouterr().out)
+        assert status == 0, answer
+        return answer
+
+    def options(self, **more: Any) -> dict[str, Any]:
+        return {
+            "output": str(self.folder / "signed.change"),
+            "trust_directory": str(self.trust),
+            "secret_directory": str(self.secret),
+            "passphrase_file": str(self.folder / "passphrase"),
+            "targets_holders": ["targets-1"],
+            "delegations": ["rollouts"],
+            **more,
+        }
+
+    def exported(self) -> str:
+        self.packager("export", "--output", self.folder / "exported.tar", self.folder / "repository")
+        return str(self.folder / "exported.tar")
+
+    def commit(self) -> dict[str, Any]:
+        change, keys = self.folder / "signed.change", self.folder / "online"
+        return self.packager("commit", change, "--keys", keys, self.folder / "repository")
+
+
+@pytest.fixture
+def estate(tmp_path: Path, capsys: pytest.CaptureFixture[str], call_module: Any) -> Estate:
+    """An estate whose repository was begun."""
+    made = Estate(tmp_path, capsys)
+    assert not made.packager("export", "--output", tmp_path / "x", tmp_path / "repository")["exists"]
+    begun = call_module(package_change, **made.options())
+    assert begun["steps"] == ["begin a repository with rollouts"]
+    assert made.commit()["new"]
+    return made
+
+
+def test_four_calls(estate: Estate, call_module: Any, tmp_path: Path) -> None:
+    (tmp_path / "editor.json").write_text("{}")
+    files = [{"path": "rollouts/editor.json", "file": str(tmp_path / "editor.json")}]
+    (tmp_path / "signed.change").unlink()
+    options = estate.options(exported=estate.exported(), files=files)
+    predicted = call_module(package_change, check=True, diff=True, **options)
+    assert predicted["changed"] and predicted["diff"]["after"] == "publish rollouts/editor.json\n"
+    assert not (tmp_path / "signed.change").exists()
+    done = call_module(package_change, **options)
+    assert done["steps"] == predicted["steps"] and done["lists"] == ["rollouts"] and done["bytes"] == 2
+    assert PASSPHRASE not in str(done)
+    assert estate.commit()["files"] == 1
+    for check in (True, False):
+        again = call_module(package_change, check=check, **estate.options(exported=estate.exported(), files=files))
+        assert (again["changed"], again["steps"]) == (False, [])
+    retired = estate.options(exported=estate.exported(), retired=["rollouts/editor.json", "rollouts/never.json"])
+    assert call_module(package_change, **retired)["steps"] == ["retire rollouts/editor.json"]
+    estate.commit()
+    assert not call_module(package_change, **{**retired, "exported": estate.exported()})["changed"]
+
+
+def test_delegations_follow_what_is_declared(estate: Estate, call_module: Any) -> None:
+    options = estate.options(exported=estate.exported(), delegations=["rollouts", "crl"])
+    assert call_module(package_change, **options)["steps"] == ["delegate to rollouts, crl"]
+    assert sorted(estate.commit()["lists"]) == ["crl", "targets"]
+    assert not call_module(package_change, **{**options, "exported": estate.exported()})["changed"]
+
+
+def test_who_has_not_the_key_is_told_which(estate: Estate, call_module: Any, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{}")
+    (estate.secret / "rollouts.key").unlink()
+    files = [{"path": "rollouts/x.json", "file": str(tmp_path / "x.json")}]
+    failed = call_module(package_change, **estate.options(exported=estate.exported(), files=files))
+    assert failed["msg"] == "No key of the delegation rollouts was given, which has to sign this change."
+
+
+def test_a_publisher_that_lies_is_not_believed(estate: Estate, call_module: Any, tmp_path: Path) -> None:
+    exported = Path(estate.exported())
+    raw = exported.read_bytes()
+    exported.write_bytes(raw.replace(b'"targets": {}', b'"targets": []').replace(b'"targets":{}', b'"targets":[]'))
+    assert exported.read_bytes() != raw
+    failed = call_module(package_change, **estate.options(exported=str(exported)))
+    assert "Traceback" not in failed["msg"] and failed["msg"]
+    exported.write_bytes(raw[:700])
+    assert "cannot be read" in call_module(package_change, **estate.options(exported=str(exported)))["msg"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"delegations": ["everything"]}, "cannot be read: No such file or directory"),
+        ({"passphrase_file": "/nonexistent"}, "The passphrase file /nonexistent cannot be read"),
+        ({"trust_directory": "/nonexistent"}, "The root of packages /nonexistent/root.json cannot be read"),
+        ({"files": [{"path": "etc/passwd", "file": "/etc/hostname"}]}, "is not the path of a target"),
+        ({"files": [{"path": "rollouts/x", "file": "/nonexistent"}]}, "The file /nonexistent cannot be read"),
+        ({"packages": [{"file": "/nonexistent.wapt"}]}, "/nonexistent.wapt"),
+    ],
+)
+def test_what_cannot_be(estate: Estate, call_module: Any, changes: dict[str, Any], sentence: str) -> None:
+    failed = call_module(package_change, **{**estate.options(exported=estate.exported()), **changes})
+    assert sentence in failed["msg"]
