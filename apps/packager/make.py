@@ -13,7 +13,7 @@ from pathlib import Path
 from bocage_core._common import atomic
 from bocage_core._common.errors import BadInput
 from bocage_core._common.refused import Refused
-from bocage_core._packages import certificates, entry_names, signing, tokens
+from bocage_core._packages import certificates, entry_names, signing
 from bocage_core._packages.acceptance import verify_package
 from bocage_core._packages.container import open_container
 from bocage_core._packages.control import MAX_BYTES, Control, parse_control, require
@@ -66,15 +66,6 @@ def read_control(folder: Path) -> Control:
         raise BadInput(str(refused)) from refused
     Version.parse(control.version)
     return control
-
-
-def _signer(options: Namespace) -> signing.Signer:
-    """Of a key file, or of a key on a token, whose PIN is in the file of the passphrase."""
-    if not str(options.key).startswith("pkcs11:"):
-        return signing.load_signer(options.key, options.certificate, _passphrase(options))
-    if options.passphrase_file is None:
-        raise BadInput("The PIN of the token is needed; give --passphrase-file a file of mode 0600 that holds it.")
-    return tokens.package_signer(str(options.key), options.certificate, options.passphrase_file)
 
 
 def _signed(folder: Path, source: Path, options: Namespace, signer: signing.Signer, at: datetime) -> Answer:

@@ -82,7 +82,7 @@ def _making(verbs: argparse._SubParsersAction[_Parser]) -> None:
     sign.add_argument("source", type=Path, metavar="FOLDER|FILE")
     sign.add_argument("--certificate", type=Path, required=True, metavar="FILE", help="PEM, the signer's first")
     key = sign.add_mutually_exclusive_group(required=True)
-    key.add_argument("--key", type=Path, metavar="FILE", help="its private key (PEM, PKCS#8), or pkcs11:token=...")
+    key.add_argument("--key", type=Path, metavar="FILE", help="its private key (PEM, PKCS#8)")
     key.add_argument("--pkcs11", metavar="URI", help="its key on a token, as pkcs11:token=estate;object=developer")
     sign.add_argument(
         "--passphrase-file", type=Path, metavar="FILE", help="holds the key's passphrase, or the token's PIN"
@@ -173,9 +173,7 @@ def _publisher(verbs: argparse._SubParsersAction[_Parser]) -> None:
     replicate.add_argument(
         "--from", dest="source", action="append", required=True, metavar="URL|DIR", help="the best one first"
     )
-    export = verbs.add_parser("export", help="write the metadata that is served into one file, for whoever signs lists")
-    export.add_argument("--output", type=Path, required=True, metavar="FILE", help="the file (tar)")
     check = verbs.add_parser("check-keys", help="that a publisher holds no private key but those of two roles")
     check.add_argument("--more", type=Path, action="append", default=[], metavar="DIR", help="another folder to search")
-    for verb in (commit, refresh, replicate, export, check):
+    for verb in (commit, refresh, replicate, check):
         verb.add_argument("folder", type=Path, metavar="REPOSITORY")
