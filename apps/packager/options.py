@@ -173,7 +173,9 @@ def _publisher(verbs: argparse._SubParsersAction[_Parser]) -> None:
     replicate.add_argument(
         "--from", dest="source", action="append", required=True, metavar="URL|DIR", help="the best one first"
     )
+    export = verbs.add_parser("export", help="write the metadata that is served into one file, for whoever signs lists")
+    export.add_argument("--output", type=Path, required=True, metavar="FILE", help="the file (tar)")
     check = verbs.add_parser("check-keys", help="that a publisher holds no private key but those of two roles")
     check.add_argument("--more", type=Path, action="append", default=[], metavar="DIR", help="another folder to search")
-    for verb in (commit, refresh, replicate, check):
+    for verb in (commit, refresh, replicate, export, check):
         verb.add_argument("folder", type=Path, metavar="REPOSITORY")
