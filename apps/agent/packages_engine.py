@@ -176,7 +176,13 @@ class Engine:
         """Remove downloads that nothing waits for; how many, and their bytes."""
         waiting = {(row.name, row.wanted) for row in self._store.rows().values() if row.state != "OK" and row.wanted}
         keep = {one.sha256 for one in self._store.records() if (one.name, one.version) in waiting}
-        return self._cache.clean(keep)
+        done = self._cache.clean(keep)
+        used = keep | {row.sha256 for row in self._store.rows().values()}
+        with self._store.step() as step:
+            for one in self._store.records():
+                if one.sha256 not in used:
+                    step.execute("DELETE FROM acceptance WHERE sha256=?", (one.sha256,))
+        return done
 
     def search(self, words: Sequence[str]) -> Sequence[Offer]:
         return self._library.search(words)
@@ -281,6 +287,7 @@ class Engine:
         ready, failed = self._fetch(due, online=online)
         rivals = self._rivals(plan, due) if only is not None else set(plan.remove)
         # nothing goes for what cannot come
+        rivals -= self._rivals(plan, [one for one in due if one.package in failed])
         good = True
         if not failed or only is None:
             for name in sorted(rivals):

@@ -7,6 +7,8 @@ import os
 import sys
 from typing import TextIO
 
+from .commands import sentence
+
 _CLEAR = "\r\x1b[K"
 
 
@@ -20,6 +22,8 @@ class Speaker:
         self._moving = False
 
     def line(self, text: str) -> None:
+        # packages name themselves: nothing that controls a terminal
+        text = sentence(text)
         if self._terminal:
             self._to_journal(text)
         if not self._quiet:

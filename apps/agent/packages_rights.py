@@ -4,15 +4,20 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bocage_core._common.errors import BocageError
 
+from .commands import sentence
+
 # What changes nothing but in the way that the maintainers of the host want anyway.
 FREE = frozenset({"update", "upgrade", "download-upgrade", "clean"})
 SELF_SERVICE = frozenset({"install", "remove"})
 LOOKS = frozenset({"list", "search"})
+# One package by its bare name: a request with versions or a list of several would hide what a rule does not name.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 
 Rules = Mapping[str, Sequence[str]]
 
@@ -37,9 +42,9 @@ def check(caller: Caller, verb: str, packages: Sequence[str], rules: Iterable[Ru
         return
     if verb in SELF_SERVICE:
         for name in packages:
-            if not any(fnmatch.fnmatchcase(name, pattern) for pattern in allowed):
+            if not _NAME.fullmatch(name) or not any(fnmatch.fnmatchcase(name, pattern) for pattern in allowed):
                 raise NotAllowed(
-                    f"{caller.name} may not {verb} {name[:128]}: no rule of self-service names it; ask an administrator."
+                    f"{caller.name} may not {verb} {sentence(name)[:128]}: no rule of self-service names it; ask an administrator."
                 )
         if packages:
             return

@@ -152,6 +152,8 @@ class Runner:
             raise BocageError(
                 f"The {hook.name} of {hook.package} cannot be run: {error.strerror}: {program[0]}."
             ) from error
+        except ValueError as error:  # a name with a zero byte
+            raise BocageError(f"The {hook.name} of a package cannot be run: {error}.") from error
         if not self._supervised:
             # read by the next agent, should this one be killed; a unit has its name instead
             started = platform.started_at(process.pid)

@@ -34,7 +34,7 @@ def set_up(sessions: Path, home: Path, seconds: int, log: Callable[[str], None],
             setup = atomic.read_bounded(folder / "setup.py", _MAX_SETUP)
         except (OSError, ValueError, BocageError):
             continue  # it is being replaced just now; the next session has it
-        name, version = folder.name, str(control.get("version", ""))
+        name, version = str(control.get("package", folder.name)), str(control.get("version", ""))
         if done.get(name) == version:
             continue
         with tempfile.TemporaryDirectory(prefix="bocage-session-") as place:

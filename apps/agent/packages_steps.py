@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,6 +31,7 @@ from .packages_store import Pending, Record, Row, Store, Uninstall, add_step, pu
 STEPS = ("begun", "unpacked", "recorded", "started", "executed", "placed", "finished", "cleaned")
 SESSIONS = "sessions"
 WORK = "work"
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,100}")
 _MAX_SETUP = 4 * 1024 * 1024
 _MAX_RULES = 1024 * 1024
 # Types of packages whose content is read by the agent, and the file that has it.
@@ -253,7 +255,7 @@ class Steps:
 
     def _place(self, pending: Pending, content: Path) -> dict[str, Any] | None:
         """What users' sessions need, where they can read it; and the content of a package of settings."""
-        folder = self._folder / SESSIONS / pending.name
+        folder = self._folder / SESSIONS / _file_name(pending.name)
         _remove_tree(folder)
         if pending.action != "install":
             return None
@@ -309,6 +311,11 @@ def _fresh(work: Path) -> Path:
     work.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     work.mkdir(mode=0o700)
     return work / "content"
+
+
+def _file_name(package: str) -> str:
+    """A name of one file for a package, whatever it is called: it could be called `..`."""
+    return package if _PLAIN.fullmatch(package) else canonical.digest(package.encode())
 
 
 def _remove_tree(path: Path) -> None:

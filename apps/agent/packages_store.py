@@ -194,7 +194,8 @@ class Store:
         return [_record_of(dict(zip(_RECORD, one, strict=True))) for one in found]
 
     def record(self, sha256: str) -> Record | None:
-        return next((one for one in self.records() if one.sha256 == sha256), None)
+        found = self._all(f"SELECT {','.join(_RECORD)} FROM acceptance WHERE sha256=?", sha256)  # noqa: S608
+        return _record_of(dict(zip(_RECORD, found[0], strict=True))) if found else None
 
     def pending(self) -> list[Pending]:
         return [Pending(*one) for one in self._all("SELECT id,name,action,version,sha256,step,at FROM pending")]

@@ -218,3 +218,30 @@ def test_the_state_of_a_newer_agent_is_left_alone(host: Host) -> None:
     connection.close()
     with pytest.raises(BocageError, match="written by a newer agent"):
         host.update()
+
+
+@pytest.mark.parametrize("name", ["..", "../../other", "a/b", "OU=Lab,DC=example"])
+def test_a_package_of_a_strange_name_touches_nothing_else(host: Host, name: str) -> None:
+    (host.folder / "other").mkdir()
+    (host.folder / "other" / "file").touch()
+    host.library.names = lambda requests: [requests] if requests else []  # type: ignore[method-assign]
+    host.library.add(name, "1", "def install():\n    pass\ndef session_setup():\n    pass\n")
+    assert host.install(name) is True
+    assert (host.folder / "other" / "file").exists()
+    (folder,) = (host.folder / "state" / "sessions").iterdir()
+    assert len(folder.name) == 64
+    assert host.remove(name) is True
+    assert list((host.folder / "state" / "sessions").iterdir()) == []
+
+
+def test_nothing_goes_for_what_cannot_come(host: Host) -> None:
+    host.library.add("old", "1", touching(made(host, "old")))
+    host.install("old")
+    host.library.add("new", "1", touching(made(host, "new")), conflicts="old")
+    host.changes["require"] = ["new"]
+    host.library.refuse["new"] = "Its signer was revoked."
+    assert host.upgrade() is False
+    assert made(host, "old").exists()
+    host.library.refuse.clear()
+    assert host.upgrade() is True
+    assert host.states() == {"new": ("OK", "1")}
