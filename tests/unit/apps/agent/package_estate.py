@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +38,17 @@ HOST_ID = "0b9f5a8e-6f0f-4b7c-9a53-0d6d0a0f6c11"
 class Repository(SignedRepository):
     """One with a delegation for rollouts."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.now, self.path = folder, NOW, folder / "repository"
+    def __init__(self, folder: Path, now: datetime) -> None:
+        self.folder, self.now, self.path = folder, now, folder / "repository"
         self.holders = Holders()
         self.holders.lists["rollouts"] = signers()
         keys = {name: [one.public_key for one in given] for name, given in self.holders.lists.items()}
         delegations = roles.estate_delegations(
             keys["base"], keys["deployers"], {"lyon": keys["host-lyon"]}, keys["crl"], [], keys["rollouts"]
         )
-        self.root = self.holders.new_root(None, now=NOW)
-        change = repository.new_change(self.root, delegations, self.holders.signing, NOW)
-        repository_publish.init(self.path, change, self.holders.online, NOW)
+        self.root = self.holders.new_root(None, now=now)
+        change = repository.new_change(self.root, delegations, self.holders.signing, now)
+        repository_publish.init(self.path, change, self.holders.online, now)
 
 
 @dataclass
@@ -55,6 +56,7 @@ class Estate:
     """Who signs packages, and where they are published."""
 
     folder: Path
+    now: datetime = NOW
     root: Party = field(init=False)
     developer: Party = field(init=False)
     deployer: Party = field(init=False)
@@ -62,16 +64,17 @@ class Estate:
     built: int = 0
 
     def __post_init__(self) -> None:
-        self.root = Party.root("estate")
-        self.developer = self.root.issue("developer", extended=CODE)
-        self.deployer = self.root.issue("deployer")
+        valid = {"start": self.now - 365 * DAY, "end": self.now + 365 * DAY}
+        self.root = Party.root("estate", **valid)
+        self.developer = self.root.issue("developer", extended=CODE, **valid)
+        self.deployer = self.root.issue("deployer", **valid)
         (self.folder / "estate").mkdir()
-        self.repository = Repository(self.folder / "estate")
+        self.repository = Repository(self.folder / "estate", self.now)
         self.revoke()
 
     def revoke(self, *parties: Party, days: float = 30) -> None:
         """Publish the list of revoked certificates."""
-        crl = self.root.crl(parties, start=NOW - DAY, end=NOW + days * DAY)
+        crl = self.root.crl(parties, start=self.now - DAY, end=self.now + days * DAY)
         path = self.folder / "estate" / "estate.crl"
         path.write_bytes(crl.public_bytes(Encoding.DER))
         self.repository.add(repository_edit.add_file("crl/estate.crl", path))
@@ -97,7 +100,7 @@ class Estate:
         control = Control({**words, "priority": "optional"})
         output = self.folder / "estate" / f"{package}_{self.built}.wapt"
         by = signer or (self.developer if setup else self.deployer)
-        signing.build_package(source, control, output, by.signer(), NOW)
+        signing.build_package(source, control, output, by.signer(), self.now)
         return output
 
     def publish(self, package: str, version: str, setup: str = "", *, path: str = "", **options: Any) -> Path:
