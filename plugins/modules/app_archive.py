@@ -82,6 +82,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bocage.fleet.plugins.module_utils._common.archive import digest, packages_of, write_archive
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
 
+# Where the program has another name than its application.
+PROGRAMS = {"packager": "bocage-package"}
 # Wheels for any C library of the last years; the newest first.
 PLATFORMS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
 
@@ -124,7 +126,7 @@ def build(module: AnsibleModule) -> dict:
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         fetch(module, lock, Path(folder))
-        write_archive(output, f"bocage-{app}", f"bocage_{app}", packages, Path(folder))
+        write_archive(output, PROGRAMS.get(app, f"bocage-{app}"), f"bocage_{app}", packages, Path(folder))
     return result
 
 

@@ -98,7 +98,8 @@ class Reachability:
         """What a machine may begin with another one at one of that one's addresses."""
         host = self._hosts_by_address.get(address)
         if source.host is None and target.is_on_lan_of(source.site):
-            if _holds(source.site.lan_translation.values(), address):
+            # an overlay address counts on the overlay's interface only, and so does one that the LAN is known by
+            if host is not None or _holds(source.site.lan_translation.values(), address):
                 return "nothing"
             # of what a LAN's own machines are to a gateway, only this passes
             return "ping" if target.host is not None else "neighbours"

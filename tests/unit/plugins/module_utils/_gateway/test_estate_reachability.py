@@ -134,6 +134,10 @@ def test_machines_on_a_lan() -> None:
     assert reachability.between(erp, gateway, "198.18.60.1") == "ping"
     assert reachability.between(erp, gateway, "198.19.101.1") == "nothing"
     assert reachability.between(erp, tele, "198.19.3.1") == "nothing"
+    host = reachability._estate.hosts["gw1-lyon"]
+    for address in (host.address4, host.address6):
+        # it counts on the overlay's interface only
+        assert address is not None and reachability.between(erp, gateway, address) == "nothing"
     assert reachability.between(desk, erp, "198.18.60.30") == "neighbours"
     assert reachability.between(desk, erp, "198.19.101.30") == "everything"
     assert reachability.between(gateway, erp, "198.19.101.30") == "nothing"
