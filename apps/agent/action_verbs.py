@@ -20,6 +20,8 @@ from .commands import sentence
 PROGRAM = "/opt/bocage/agent/current/bin/bocage-agent"
 MAX_OUTPUT = 16384
 GRACE_SECONDS = 30.0
+# For another run of the agent at packages, as one by its timer.
+WAIT_SECONDS = 300
 # Answered by the report that follows every action.
 NOTHING_TO_DO = frozenset({"report"})
 
@@ -68,7 +70,7 @@ Begin = Callable[[Sequence[str], int, str], Child]
 def command_of(action: Action) -> list[str]:
     """The agent's own words; names of packages come after -- so that none is taken for an option."""
     packages = ["--", *action.packages] if action.packages else []
-    return [PROGRAM, action.verb, *packages]
+    return [PROGRAM, action.verb, "--wait", str(WAIT_SECONDS), *packages]
 
 
 def begin(command: Sequence[str], seconds: int, name: str) -> Child:
@@ -77,7 +79,7 @@ def begin(command: Sequence[str], seconds: int, name: str) -> Child:
         return Child(command, seconds)
     unit = [
         "systemd-run", "--quiet", "--wait", "--pipe", "--collect", f"--unit=bocage-action-{name}",
-        "--property=Description=A signed action", f"--property=RuntimeMaxSec={seconds}", "--setenv=LC_ALL=C.UTF-8",
+        "--description=A signed action", f"--property=RuntimeMaxSec={seconds}", "--setenv=LC_ALL=C.UTF-8",
     ]  # fmt: skip
     return Child([*unit, *command], seconds)
 

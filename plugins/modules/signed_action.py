@@ -36,7 +36,7 @@ options:
     type: str
     required: true
   packages:
-    description: Packages, with V(install), V(remove) and V(forget) at least one; with others, all when it is left out.
+    description: Packages, with V(install), V(remove) and V(forget) at least one; with V(audit) all when it is left out.
     type: list
     elements: str
     default: []

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bocage_agent import action_store, action_verbs
+from bocage_agent import action_store, action_verbs, packages_verbs
 from bocage_agent import listen as listen_module
 from bocage_agent.action_store import ActionStore, read_section
 from bocage_agent.action_verbs import Child
+from bocage_agent.main import PACKAGE_VERBS
 from bocage_core._common import dsse
 from bocage_core._common.refused import Refused
 from bocage_core._state import action as actions
@@ -39,7 +40,16 @@ def test_a_verb_that_fails_says_why(ear: Ear) -> None:
     ear.hear(ear.estate.sign_action(action))
     answer = ear.answer(action)
     assert (answer["state"], answer["result"], answer["status"]) == ("failed", "The package vim is not there.", 3)
-    assert ear.begun[-1] == [action_verbs.PROGRAM, "remove", "--", "vim"]
+    assert ear.begun[-1] == [action_verbs.PROGRAM, "remove", "--wait", "300", "--", "vim"]
+
+
+def test_the_agent_has_a_verb_for_each_that_can_be_asked_for(ear: Ear) -> None:
+    assert actions.VERBS.keys() - action_verbs.NOTHING_TO_DO <= PACKAGE_VERBS
+    for verb, kind in actions.VERBS.items():
+        arguments = {} if kind.packages == "none" else {"packages": ["vim"]}
+        command = action_verbs.command_of(ear.estate.action(ear.host, verb=verb, arguments=arguments))
+        if verb not in action_verbs.NOTHING_TO_DO:
+            assert packages_verbs._options(command[1:]).packages == arguments.get("packages", [])
 
 
 def test_a_report_is_its_own_answer(ear: Ear) -> None:
