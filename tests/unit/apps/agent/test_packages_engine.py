@@ -131,7 +131,7 @@ def test_a_record_that_is_too_old_is_not_used(host: Host) -> None:
         host.install("a")
 
 
-def test_a_changed_download_is_not_installed(host: Host) -> None:
+def test_attack_a_download_changed_in_the_cache(host: Host) -> None:
     offer = host.library.add("a", "1.0", touching(made(host, "a")))
     host.changes["require"] = ["a"]
     host.upgrade(download_only=True)

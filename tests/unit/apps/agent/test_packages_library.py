@@ -96,7 +96,7 @@ def test_a_revoked_signer_is_refused_and_nothing_runs(host: RealHost) -> None:
     assert not made(host, "a").exists()
 
 
-def test_a_signer_revoked_after_the_download_is_refused_at_the_installation(host: RealHost) -> None:
+def test_attack_a_signer_revoked_after_the_download(host: RealHost) -> None:
     host.estate.publish("editor", "1", touching(made(host, "a")))
     host.changes["require"] = ["editor"]
     assert host.upgrade(download_only=True) is True
@@ -132,7 +132,7 @@ def test_a_deployer_may_not_sign_what_is_executed(host: RealHost) -> None:
     assert host.rows()["tool"].reason.startswith("Refused (not_delegated): ")
 
 
-def test_a_deployer_cannot_give_a_group_the_name_of_software(host: RealHost) -> None:
+def test_attack_a_group_under_the_name_of_software(host: RealHost) -> None:
     host.estate.publish("editor", "1", touching(made(host, "a")))
     host.estate.publish("editor", "9", section="group", path="group/editor_9.wapt")
     assert host.install("editor") is True
@@ -171,7 +171,7 @@ def test_offline_with_the_repository_gone(host: RealHost) -> None:
     assert host.look(lambda store: store.records())[0].used_offline_at == "2026-12-11T12:00:00Z"
 
 
-def test_a_frozen_repository_is_refused_with_both_times(host: RealHost) -> None:
+def test_attack_a_frozen_repository(host: RealHost) -> None:
     host.estate.publish("editor", "1", touching(made(host, "a")))
     host.update()
     host.later(days=365)

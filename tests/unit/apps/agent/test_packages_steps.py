@@ -221,7 +221,7 @@ def test_the_state_of_a_newer_agent_is_left_alone(host: Host) -> None:
 
 
 @pytest.mark.parametrize("name", ["..", "../../other", "a/b", "OU=Lab,DC=example"])
-def test_a_package_of_a_strange_name_touches_nothing_else(host: Host, name: str) -> None:
+def test_attack_a_package_named_like_a_path(host: Host, name: str) -> None:
     (host.folder / "other").mkdir()
     (host.folder / "other" / "file").touch()
     host.library.names = lambda requests: [requests] if requests else []  # type: ignore[method-assign]
