@@ -91,3 +91,20 @@ def test_timers_that_no_path_would_survive_and_no_plan(interval: int, multiplier
         "Host gw1 has no routing plan, or looks after its paths more often than every 10 milliseconds or only once; run "
         "playbooks/mesh.yml, which plans, and correct routing_bfd_interval_milliseconds and routing_bfd_multiplier."
     )
+
+
+def who_may_ask(roles: dict[str, list[str]]) -> str | None:
+    return refusal(
+        "roles/agent/tasks/main.yml",
+        "Check who may ask this host for what",
+        inventory_hostname="desk7",
+        agent_action_key_roles=roles,
+        agent_action_roles={"operator": ["upgrade"]},
+    )
+
+
+def test_roles_of_action_keys() -> None:
+    assert who_may_ask({"estate": ["operator"], "anna": []}) is None
+    assert who_may_ask({"estate": ["operator", "king"]}) == (
+        "Host desk7 has in agent_action_key_roles a role that agent_action_roles does not know: king; correct one of them."
+    )
