@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bocage_core._common.errors import BadInput, BocageError
 
@@ -41,6 +42,13 @@ def _serve(settings: Settings, listen: str) -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     app = create_app(settings)
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, *arguments: Any) -> None:
+            # or stopping would take as long as hosts wait for actions
+            app.state.waiting.close()
+            super().handle_exit(*arguments)
+
     if listen.startswith("unix:"):
         config = uvicorn.Config(app, uds=listen.removeprefix("unix:"), access_log=False, server_header=False)
     else:
@@ -48,7 +56,7 @@ def _serve(settings: Settings, listen: str) -> None:
         if not host or not port.isdigit():
             raise BadInput(f"The listening place {listen} is neither unix:/path nor address:port.")
         config = uvicorn.Config(app, host=host.strip("[]"), port=int(port), access_log=False, server_header=False)
-    uvicorn.Server(config).run()
+    Server(config).run()
 
 
 def _openapi() -> int:

@@ -39,6 +39,11 @@ class WaitingRoom:
             if self._events.get(host_id) is event:
                 del self._events[host_id]
 
+    def close(self) -> None:
+        """Nobody waits any more, as when the registry is stopped; who asks is told to ask again later."""
+        self._places = 0
+        self.wake(list(self._events))
+
     def wake(self, host_ids: Iterable[str]) -> None:
         """Called in the loop in which the hosts wait."""
         for host_id in host_ids:

@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import httpx
 import pytest
 from bocage_core._common import dsse
 from bocage_core._common.errors import BadInput
+from bocage_core._state import poll as polls
+from bocage_core._state.poll import Poll
 from bocage_registry.main import main
 from bocage_registry.settings import read_settings
 
@@ -132,6 +135,37 @@ def test_serves_on_a_socket_or_an_address(tmp_path: Path, signed_estate: Any, ki
         finally:
             process.terminate()
             _, log = process.communicate(timeout=20)
+    assert "Traceback" not in log
+
+
+def test_a_registry_that_is_stopped_does_not_wait_for_the_hosts_that_wait(tmp_path: Path, signed_estate: Any) -> None:
+    config = write_settings(tmp_path, signed_estate.public)
+    client = httpx.Client(
+        transport=httpx.HTTPTransport(uds=f"{tmp_path}/r.sock"), base_url="http://registry", timeout=30
+    )
+    command = [sys.executable, "-m", "bocage_registry", "serve", "--config", str(config)]
+    command += ["--listen", f"unix:{tmp_path}/r.sock"]
+    with (
+        client,
+        subprocess.Popen(command, env={"PYTHONPATH": str(SOURCES)}, stderr=subprocess.PIPE, text=True) as process,
+    ):
+        host = signed_estate.host()
+        wait_for_health(client)
+        client.post("/v1/enrolments", content=host.enrolment_bytes)
+        proof = polls.header(Poll(host.enrolment.host_id, 1), host.report_private)
+        answers: list[httpx.Response] = []
+        path = f"/v1/hosts/{host.enrolment.host_id}/actions?wait=25"
+        poll = threading.Thread(target=lambda: answers.append(client.get(path, headers={"Authorization": proof})))
+        poll.start()
+        metrics = ""
+        while "bocage_registry_hosts_waiting 1" not in metrics:
+            metrics = client.get("/metrics", headers={"Authorization": "Bearer t"}).text
+        begun = time.monotonic()
+        process.terminate()
+        _, log = process.communicate(timeout=20)
+        assert time.monotonic() - begun < 10
+        poll.join()
+    assert answers[0].json()["actions"] == []
     assert "Traceback" not in log
 
 
