@@ -72,7 +72,9 @@ def test_the_rest_needs_an_administrator(verb: str) -> None:
         ((), ["tool-a"], False),
     ],
 )
-def test_attack_more_than_a_rule_of_self_service_names(groups: tuple[str, ...], packages: list[str], allowed: bool) -> None:
+def test_attack_more_than_a_rule_of_self_service_names(
+    groups: tuple[str, ...], packages: list[str], allowed: bool
+) -> None:
     for verb in ("install", "remove"):
         if allowed:
             packages_rights.check(user(*groups), verb, packages, RULES)
