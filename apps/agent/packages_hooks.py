@@ -94,13 +94,18 @@ class Helpers:
         return str(place)
 
     def write(self, target: str, text: str, *, mode: int = 0o644) -> str:
-        """A file with this text at a full path."""
+        """A file with this text at a full path, with the folders above it."""
         place = _full(target)
+        self.mkdir(str(place.parent))
         self._note(place.exists(), "remove", target)
         temporary = place.with_name(f".{place.name}.bocage-new")
-        temporary.write_text(text)
-        temporary.chmod(mode)
-        temporary.replace(place)
+        try:
+            temporary.write_text(text)
+            temporary.chmod(mode)
+            temporary.replace(place)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise Failed(f"{place} cannot be written: {error.strerror}") from error
         return str(place)
 
     def mkdir(self, target: str, *, mode: int = 0o755) -> str:

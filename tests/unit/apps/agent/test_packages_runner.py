@@ -138,6 +138,15 @@ def test_something_that_keeps_the_output_open_does_not_hold_the_agent(work: Path
     assert time.monotonic() - began < 7
 
 
+def test_a_file_is_written_with_the_folders_above_it(work: Path) -> None:
+    target = work / "new" / "version"
+    found = run(work, f"def install():\n    write({str(target)!r}, control['version'])\n")
+    assert target.read_text() == "1.2"
+    assert found.undo == (("remove_empty", str(work / "new")), ("remove", str(target)))
+    refused = run(work, f"def install():\n    write({str(work / 'content')!r}, 'a folder')\n")
+    assert f"{work / 'content'} cannot be written: Is a directory" in refused.reason
+
+
 def test_what_helpers_did_is_noted_before_it_is_done(work: Path) -> None:
     there = work / "there"
     there.write_text("of somebody else")
