@@ -35,9 +35,9 @@ class Speaker:
         if not self._terminal or self._quiet or total <= 0:
             return
         share = min(100, done * 100 // total)
-        bar = "#" * (share // 5)
+        filled = "#" * (share // 5)
         width = max(20, _width() - 1)
-        self._stream.write(f"{_CLEAR}{f'{about} [{bar:<20}] {share:3}%'[:width]}")
+        self._stream.write(f"{_CLEAR}{f'{about} [{filled:<20}] {share:3}%'[:width]}")
         self._stream.flush()
         self._moving = True
 

@@ -110,7 +110,7 @@ class Runner:
             process, started = int(document["process"]), document["started"]
         except (OSError, ValueError, KeyError, TypeError, BocageError):
             return
-        for _ in range(500):
+        for _try in range(500):
             if started is None or platform.started_at(process) != started:
                 return
             platform.end_group(process)

@@ -59,7 +59,7 @@ def _control_archive(path: Path) -> tuple[str, bytes]:
     with path.open("rb") as stream:
         if stream.read(len(_MAGIC)) != _MAGIC:
             raise _damaged(path, "it does not begin as one")
-        for _ in range(_MAX_MEMBERS):
+        for _member in range(_MAX_MEMBERS):
             header = stream.read(_HEADER)
             if len(header) < _HEADER or header[58:60] != b"`\n" or not header[48:58].strip().isdigit():
                 break

@@ -265,8 +265,8 @@ def check_hash(signed: x509.Certificate | x509.CertificateRevocationList, what: 
 def _read_whole(certificate: x509.Certificate) -> None:
     """Parsing is lazy in the library: whatever would fail later fails here, as one kind of error."""
     certificate.public_key()
-    _ = certificate.extensions, certificate.subject, certificate.issuer, certificate.signature_hash_algorithm
-    _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    _read = certificate.extensions, certificate.subject, certificate.issuer, certificate.signature_hash_algorithm
+    _dates = certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
 
 def _extension(certificate: x509.Certificate, kind: type[Any]) -> Any:

@@ -14,6 +14,7 @@ import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from .._common.errors import BadInput
 from .._common.refused import Refused
@@ -107,16 +108,20 @@ def _stored(name: str) -> str:
 def _read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     if member.size > MAX_LIST_BYTES:
         raise _refused(f"has {member.name} of {member.size} bytes")
+    return _stream(archive, member).read()
+
+
+def _stream(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     stream = archive.extractfile(member)
-    assert stream is not None  # a plain file, as was checked
-    return stream.read()
+    if stream is None:
+        raise _refused(f"has a member without content: {ascii(member.name)[:80]}")
+    return stream
 
 
 def _lay(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
     if member.size > layout.MAX_TARGET_BYTES:
         raise _refused(f"has {member.name} of {member.size} bytes")
-    source = archive.extractfile(member)
-    assert source is not None
+    source = _stream(archive, member)
     with path.open("xb") as target:
         while piece := source.read(1 << 20):
             target.write(piece)

@@ -71,8 +71,7 @@ def take_exported(archive: Path, work: Path, root: bytes, now: datetime) -> Stor
                 if not member.isreg() or not _METADATA.fullmatch(member.name) or count > MAX_EXPORTED or left < 0:
                     raise BadInput(f"The exported metadata {archive} holds more than metadata: {member.name[:80]!a}.")
                 stream = opened.extractfile(member)
-                assert stream is not None  # a plain file, as was checked
-                (source / member.name).write_bytes(stream.read())
+                (source / member.name).write_bytes(b"" if stream is None else stream.read())
     except (tarfile.TarError, OSError) as error:
         raise BadInput(f"The exported metadata {archive} cannot be read: {error}.") from error
     replicate(str(source), work / "copy", root, at=now, packages=False)

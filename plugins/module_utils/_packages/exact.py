@@ -38,7 +38,7 @@ class Exact:
         self.trail: list[int] = []
         self._level = [0] * (count + 1)
         self._reason: list[Clause | None] = [None] * (count + 1)
-        self._watches: list[list[Clause]] = [[] for _ in range(2 * count + 1)]
+        self._watches: list[list[Clause]] = [[] for _literal in range(2 * count + 1)]
         self._starts: list[int] = []
         self._next = 0
         # the least depth since who asks last set it to the depth: what he saw at that depth is still so
@@ -163,7 +163,8 @@ class Exact:
         place = len(self.trail)
         back = 0
         while True:
-            assert clause is not None
+            if clause is None:
+                raise AssertionError("a decision is no consequence of a clause")
             learned.parents.append(clause)
             for literal in clause.literals:
                 variable = abs(literal)

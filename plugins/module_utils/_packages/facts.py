@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Union
 
 from .requests import Request
 from .universe import Candidate, Wanted
@@ -27,7 +28,7 @@ class Conflicts:
     request: Request
 
 
-Fact = Depends | Conflicts | Wanted
+Fact = Union[Depends, Conflicts, Wanted]  # noqa: UP007  ansible-test reads "|" as an operator here
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class Problem:
         for number, candidate in enumerate(self._candidates, 1):
             self.numbers[candidate] = number
             self.needs.append(self._needs_of(candidate))
-        self.clashes += [{} for _ in self._candidates]
+        self.clashes += [{} for _candidate in self._candidates]
         self._find_clashes()
         self.wanted = tuple(Need(item.request.package, self.matches(item.request), item) for item in goal.wanted)
         self._offered = dict(self.domains)

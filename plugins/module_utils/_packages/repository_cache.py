@@ -141,7 +141,8 @@ class Cache:
 
     def replace(self, lists: Iterable[VerifiedList], reachable: set[str], state: dict[str, str]) -> None:
         """Take in an update, wholly or not at all."""
-        with closing(self._open()) as database, database:
+        database = self._open()
+        with closing(database), database:
             for one in lists:
                 database.execute("delete from targets where role = ?", (one.name,))
                 database.execute(

@@ -61,7 +61,7 @@ def role_of(top: tuf.Targets, path: str) -> str:
     """The delegation that may sign a path. Raises BadInput."""
     layout.check_path(path)
     if top.delegations is not None:
-        for name, _ in top.delegations.get_roles_for_target(path):
+        for name, _terminating in top.delegations.get_roles_for_target(path):
             return name
     raise BadInput(f"No delegation of this repository covers {path}; add one to its top list first.")
 
@@ -224,7 +224,8 @@ class _Edit:
 
     def _estimate(self, served: Mapping[str, Mapping[str, Any]]) -> int:
         """How many targets there are, from some bins: to read all of them for each package would take a second."""
-        assert self.bins is not None
+        if self.bins is None:
+            raise AssertionError("only lists in bins are estimated")
         counts = {name: len(targets) for name, targets in served.items()}
         for name in self.bins.get_roles():
             if len(counts) >= _SAMPLE:

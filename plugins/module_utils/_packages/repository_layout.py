@@ -114,13 +114,13 @@ def metadata_file(role: str, version: int | None) -> str:
 
 def target_file(path: str, sha256: str) -> str:
     """The name below `public/` under which the bytes of a target lie (TUF specification 6.2)."""
-    folder, _, name = path.rpartition("/")
+    folder, _slash, name = path.rpartition("/")
     return f"{TARGETS}/{folder}/{sha256}.{name}"
 
 
 def plain_file(path: str) -> str | None:
     """The name below `public/` by which agents of WAPT know a package; None for what is none of theirs."""
-    kind, _, rest = path.partition("/")
+    kind, _slash, rest = path.partition("/")
     if kind in _WAPT_KINDS and rest.endswith(".wapt"):
         return f"wapt/{rest}"
     if kind == "host" and rest.endswith(".wapt"):

@@ -83,7 +83,8 @@ class _Loader:
         return Loaded(self.lists, reachable, state)
 
     def _head(self, name: str, role: tuf.DelegatedRole) -> _Wanted:
-        assert self.top.delegations is not None
+        if self.top.delegations is None:
+            raise AssertionError("a role is wanted that nothing delegates to")
         get = self.top.delegations.get_roles_for_target
 
         def owns(path: str) -> bool:

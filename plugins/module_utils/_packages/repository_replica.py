@@ -190,6 +190,7 @@ def poisoned(folder: Path) -> list[str]:
 
 
 def _owner(top: tuf.Targets, name: str) -> Any:
-    assert top.delegations is not None
+    if top.delegations is None:
+        raise AssertionError("a role is copied that nothing delegates to")
     get = top.delegations.get_roles_for_target
     return lambda path: next(iter(get(path)), ("", True))[0] == name

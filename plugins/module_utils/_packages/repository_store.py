@@ -45,7 +45,7 @@ class Store:
         end = layout.metadata_file(role, None).removeprefix(f"{layout.METADATA}/")
         with os.scandir(self.public / layout.METADATA) as entries:
             for entry in entries:
-                number, _, rest = entry.name.partition(".")
+                number, _dot, rest = entry.name.partition(".")
                 if rest == end and number.isdecimal():
                     found.append(int(number))
         return sorted(found)

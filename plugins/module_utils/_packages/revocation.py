@@ -36,7 +36,7 @@ def load_crl(raw: bytes, what: str) -> x509.CertificateRevocationList:
         crl = x509.load_pem_x509_crl(raw) if raw.lstrip().startswith(b"-----") else x509.load_der_x509_crl(raw)
         # Parsing is lazy in the library: whatever would fail later fails here.
         crl.get_revoked_certificate_by_serial_number(1)
-        _ = crl.extensions, crl.issuer, crl.last_update_utc, crl.next_update_utc, crl.signature_hash_algorithm
+        _read = crl.extensions, crl.issuer, crl.last_update_utc, crl.next_update_utc, crl.signature_hash_algorithm
     except certificates.UNREADABLE as error:
         raise Refused("malformed", f"{_start(what)} is not a list of revoked certificates in PEM or DER.") from error
     return crl

@@ -187,7 +187,7 @@ class _Provider:
         clashes = sum(
             self.base.get(self._problem.at(other).package) == other for other in self._problem.clashes[number]
         )
-        return clashes + sum(number not in options for _, options in leaning)
+        return clashes + sum(number not in options for _name, options in leaning)
 
 
 def _base(problem: Problem) -> tuple[dict[str, int], list[str]]:

@@ -60,7 +60,7 @@ class KeyPlace:
 
 def parse_uri(uri: str) -> KeyPlace:
     """The place that a URI names (RFC 7512); the library may come from the environment. Raises BadInput."""
-    scheme, _, rest = uri[:4096].partition(":")
+    scheme, _colon, rest = uri[:4096].partition(":")
     parts: dict[str, str] = {}
     for one in re.split("[;?&]", rest):
         match = _PART.fullmatch(one)

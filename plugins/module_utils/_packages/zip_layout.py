@@ -118,7 +118,7 @@ def _read_end(stream: BinaryIO, length: int, what: str) -> tuple[int, int, int]:
         stream.seek(end - _LOCATOR.size)
         tail = _exactly(stream, _LOCATOR.size, what)
     if tail[:4] == b"PK\6\7":
-        _, locator_disk, end64, disks = _LOCATOR.unpack(tail)
+        _magic, locator_disk, end64, disks = _LOCATOR.unpack(tail)
         if locator_disk or disks != 1 or end64 != end - _LOCATOR.size - _END64.size:
             raise bad(what, "has a misplaced end of its large directory")
         stream.seek(end64)
@@ -141,7 +141,7 @@ def _read_end(stream: BinaryIO, length: int, what: str) -> tuple[int, int, int]:
 def _read_directory(raw: bytes, count: int, what: str) -> list[_Record]:
     records: list[_Record] = []
     position = 0
-    for _ in range(count):
+    for _entry in range(count):
         if position + _CENTRAL.size > len(raw):
             raise bad(what, "has a directory that is cut short")
         fields = _CENTRAL.unpack_from(raw, position)
@@ -260,7 +260,7 @@ def _read_local(stream: BinaryIO, record: _Record, end: int, what: str) -> Entry
     variable = _exactly(stream, name_length + extra_length, what)
     name = record.name
     wide = _extras(variable[name_length:], what, name)
-    size, compressed, _, _ = _widened(wide, (size, compressed, 0), 0, what, name)
+    size, compressed, _offset, _disk = _widened(wide, (size, compressed, 0), 0, what, name)
     stated, local = (record.crc, record.compressed, record.size), (crc, compressed, size)
     late = bool(flags & DESCRIPTOR)
     agrees = all(one == other or (late and one == 0) for one, other in zip(local, stated, strict=True))
