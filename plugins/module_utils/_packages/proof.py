@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 from .exact import Exact
-from .facts import Depends, Fact, Need
+from .facts import Conflicts, Depends, Fact, Need
 from .problem import Problem
 from .universe import Wanted
 
@@ -51,7 +51,7 @@ class Proof:
 
     def reason(self) -> list[Fact]:
         """After selection() said None without assumptions: facts that exclude each other, none of them superfluous."""
-        return smallest(self._problem, [fact for fact in self._exact.core() if isinstance(fact, Fact)])
+        return smallest(self._problem, [fact for fact in self._exact.core() if isinstance(fact, (Depends, Conflicts, Wanted))])
 
     def _is_open(self, need: Need) -> bool:
         return need.package not in self._problem.calm

@@ -64,6 +64,6 @@ def test_pairs_are_told_for_a_proof(make_action: Any, task_vars: dict[str, Any])
         {"name": "erp", "lan_of": "lyon", "addresses": []},
     ]
     pairs = make_action(ActionModule, machines=machines).run(task_vars=task_vars)["pairs"]
-    assert pairs == [{"source": "erp", "target": "gw1", "address": "fd7b:4c1e:90a2:1::1", "reach": "ping"}]
+    assert pairs == [{"source": "erp", "target": "gw1", "address": "fd7b:4c1e:90a2:1::1", "reach": "nothing"}]
     failed = make_action(ActionModule, machines=[{"name": "erp", "addresses": []}]).run(task_vars=task_vars)
     assert failed["msg"] == "Machine erp is no managed host; say on the LAN of which site it is."

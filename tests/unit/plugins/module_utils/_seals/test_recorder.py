@@ -149,12 +149,17 @@ def test_a_command_that_only_reads_makes_nothing() -> None:
     assert record("ansible.builtin.assert", {}) == []
 
 
+# Run beside keys, or before there are seals; no play seals them.
+UNSEALED = {"trust", "validate_estate", "package_authority", "package_root"}
+UNSEALED_FILES = {"roles/package_repository/tasks/keys.yml"}
+
+
 def test_each_module_that_roles_use_is_known() -> None:
     """A role with another one would never be sealed."""
     known = recorder._NOTHING | recorder._COMMANDS | recorder._RECORDERS.keys()
     used: set[str] = set()
     for path in (ROOT / "roles").glob("*/tasks/*.yml"):
-        if path.parts[-3] not in ("trust", "validate_estate"):
+        if path.parts[-3] not in UNSEALED and path.relative_to(ROOT).as_posix() not in UNSEALED_FILES:
             used |= set(
                 re.findall(
                     r"^\s+(?:- )?((?:ansible\.builtin|bocage\.fleet|community\.\w+)\.\w+):", path.read_text(), re.M
