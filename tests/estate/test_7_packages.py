@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signed packages from their author to a host: published beside the keys, served by anybody, believed by nobody."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import driver
+import pytest
+from bocage_packager.main import main as packager
+
+AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
+TRUST = driver.INVENTORY / "trust" / "packages"
+SECRETS = driver.ROOT / ".lab" / "trust" / "packages"
+REPOSITORY = "/srv/bocage/packages"
+SETUP = '''
+UNIT = """[Unit]
+Description=A demonstration
+[Service]
+ExecStart=/bin/sleep infinity
+[Install]
+WantedBy=multi-user.target
+"""
+
+def install():
+    write("/etc/systemd/system/demo-hello.service", UNIT)
+    write("/opt/demo-hello/version", control["version"])
+    run(["systemctl", "daemon-reload"])
+    run(["systemctl", "enable", "--quiet", "demo-hello"])
+    run(["systemctl", "restart", "demo-hello"])
+    run(["{last}"])
+
+def audit():
+    return "OK" if run_notfatal(["systemctl", "is-active", "demo-hello"]).strip() == "active" else "ERROR"
+'''
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("packages")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def trusted() -> None:
+    """The estate trusts a root of packages; hub and cache serve, and every host looks."""
+    for name in ("package_trust", "packages", "publish_package"):
+        run = driver.playbook(f"playbooks/{name}.yml")
+        assert run.ok, run.failures
+
+
+def signed(folder: Path, version: str, last: str = "true", who: str = "developer") -> Path:
+    """A package of the demo as its author makes it."""
+    source = folder / f"demo-hello-{version}"
+    assert packager(["init", str(source), "--package", "demo-hello", "--version", version]) == 0
+    (source / "setup.py").write_text(textwrap.dedent(SETUP).replace("{last}", last))
+    words = ["--key", SECRETS / "signers" / f"{who}.key", "--certificate", TRUST / "signers" / f"{who}.crt"]
+    words += ["--passphrase-file", SECRETS / "passphrase", "--output", folder]
+    assert packager(["sign", str(source), *(str(word) for word in words)]) == 0
+    return folder / f"demo-hello_{version}_PROD.wapt"
+
+
+def publish(*files: Path) -> driver.Run:
+    return driver.playbook(
+        "playbooks/publish_package.yml", extra={"publish_packages": [{"file": str(one)} for one in files]}
+    )
+
+
+def copied() -> None:
+    driver.on("wrs1", "systemctl start bocage-package-upkeep")
+
+
+def agent(host: str, words: str, check: bool = True) -> str:
+    return driver.on(host, f"{AGENT} {words} 2>&1", check=check, timeout=120)
+
+
+def report() -> None:
+    driver.on("desk1", "systemctl start bocage-agent-report")
+
+
+def inventory() -> dict[str, Any]:
+    return driver.inventory_list()[0]
+
+
+def versions() -> dict[str, str]:
+    """What the inventory says is installed on the host of these tests."""
+    report()
+    found: dict[str, str] = inventory()["_meta"]["hostvars"]["desk1"]["reported"]["packages"]
+    return found
+
+
+def test_a_second_run_changes_nothing() -> None:
+    for name in ("packages", "publish_package"):
+        run = driver.playbook(f"playbooks/{name}.yml")
+        assert run.ok, run.failures
+        assert run.changed_tasks == [], name
+
+
+def test_attack_the_publisher_is_searched_for_keys() -> None:
+    """It holds those of snapshot and timestamp, and would hold no other without being told of."""
+    program = "/opt/bocage/packager/current/bin/bocage-package check-keys --json"
+    said = driver.on("hub1", f"{program} {REPOSITORY} --more /etc/bocage/package-repository")
+    assert json.loads(said) == {"clean": True, "found": []}
+    for name in ("root-1", "targets-1", "base", "rollouts"):
+        secret = (SECRETS / "tuf" / f"{name}.key").read_text().splitlines()[1]
+        assert driver.on("hub1", f"grep -rlF {secret} /etc/bocage /srv /opt/bocage/packager", check=False) == ""
+
+
+def test_a_package_reaches_a_host_by_the_copy_of_its_site(folder: Path) -> None:
+    run = publish(signed(folder, "1.0-1"))
+    assert run.ok, run.failures
+    copied()
+    said = agent("desk1", "install demo-hello")
+    assert "demo-hello 1.0-1: install finished" in said, said
+    assert driver.on("desk1", "systemctl is-active demo-hello; cat /opt/demo-hello/version").split() == [
+        "active",
+        "1.0-1",
+    ]
+    assert versions()["demo-hello"] == "1.0-1"
+
+
+def test_attack_a_poisoned_copy_is_passed_over(folder: Path) -> None:
+    run = publish(signed(folder, "1.1-1"))
+    assert run.ok, run.failures
+    copied()
+    poison = f"find {REPOSITORY}/public/targets -name '*demo-hello_1.1-1*' -exec sh -c 'head -c 3000 /dev/urandom > \"$1\"' sh {{}} ';'"
+    driver.on("wrs1", poison)
+    said = agent("desk1", "upgrade")
+    assert "demo-hello 1.1-1: install finished" in said, said
+    assert driver.on("desk1", "cat /opt/demo-hello/version") == "1.1-1"
+
+
+def test_attack_a_deployer_cannot_bring_software(folder: Path) -> None:
+    """Neither past whoever publishes, nor past a host that was handed the file."""
+    package = signed(folder, "6.6-6", who="deployer")
+    assert packager(["--json", "verify", "--trust", str(TRUST / "authorities"), str(package)]) == 1
+
+
+def test_what_fails_is_told_and_the_next_version_mends_it(folder: Path) -> None:
+    run = publish(signed(folder, "1.2-1", last="false"))
+    assert run.ok, run.failures
+    copied()
+    said = agent("desk1", "upgrade", check=False)
+    assert "demo-hello 1.2-1: install failed" in said, said
+    report()
+    assert "desk1" in inventory()["packages_error"]["hosts"]
+    assert publish(signed(folder, "1.2-2")).ok
+    copied()
+    agent("desk1", "upgrade")
+    report()
+    assert "desk1" not in inventory().get("packages_error", {}).get("hosts", [])
+
+
+def test_a_host_installs_without_any_network(folder: Path) -> None:
+    """What was downloaded and accepted in full is installed while every server is away, and reported later."""
+    run = publish(signed(folder, "1.3-1"))
+    assert run.ok, run.failures
+    copied()
+    agent("desk1", "download-upgrade")
+    for host in ("hub1", "wrs1"):
+        driver.on(host, "systemctl stop bocage-package-repository")
+    try:
+        said = agent("desk1", "upgrade", check=False)
+        assert driver.on("desk1", "cat /opt/demo-hello/version") == "1.3-1", said
+    finally:
+        for host in ("hub1", "wrs1"):
+            driver.on(host, "systemctl start bocage-package-repository")
+    driver.eventually(lambda: versions().get("demo-hello") == "1.3-1", 30, "the report tells")
+
+
+def test_a_removed_package_leaves_nothing() -> None:
+    agent("desk1", "remove demo-hello")
+    left = driver.on("desk1", "ls -d /opt/demo-hello /etc/systemd/system/demo-hello.service 2>/dev/null", check=False)
+    assert left == ""
+    assert "demo-hello" not in versions()
