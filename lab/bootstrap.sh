@@ -4,7 +4,8 @@
 #   lab/bootstrap.sh [environment|lab]
 set -eu
 
-environment=(python3 python3-venv openssh-client git make)
+# softhsm2 is the token of the tests of keys on tokens
+environment=(python3 python3-venv openssh-client git make softhsm2)
 lab=(podman runc netavark aardvark-dns iptables nftables debootstrap iproute2 util-linux)
 
 case ${1:-lab} in
