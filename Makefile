@@ -95,7 +95,7 @@ $(BENCH_VENV)/.installed: requirements/bench.txt
 	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/bench.txt
 	@touch $@
 
-bench: venv build/src $(BENCH_VENV)/.installed ## figures as JSON lines (BENCH=converge|mesh|state for one group, ARGS= for its options)
+bench: venv build/src $(BENCH_VENV)/.installed ## figures as JSON lines (BENCH=converge|mesh|packages|state for one group, ARGS= for its options)
 	@tests/bench/run.sh $(BENCH)
 
 docs: venv ## reference pages from the specs

@@ -5,7 +5,7 @@
 set -eu
 folder=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$folder/../.." && pwd)
-groups=(converge mesh state)
+groups=(converge mesh packages state)
 
 if [ $# -gt 1 ]; then
   echo "run.sh: name one group or none, as in: make bench BENCH=mesh" >&2

@@ -30,7 +30,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 def test_a_group_that_is_not_there_is_named() -> None:
     done = run("nonsense")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "run.sh: there is no group 'nonsense'; the groups are converge mesh state\n"
+    assert done.stderr == "run.sh: there is no group 'nonsense'; the groups are converge mesh packages state\n"
     assert run("mesh", "state").returncode == 2
 
 

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Figures of packages: verification, update checks, publishing, the index of WAPT, solving.
+
+All of them in rounds that take turns with their baseline, as medians of processor time, with bytes or requests beside.
+Repositories are made here, with keys of their own, and read from a folder, so that no network is measured.
+
+    packages.py [--only verify,index,update,publish,solve] [--targets 10000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+UNIT = ROOT / "tests/unit/plugins/module_utils"
+sys.path[:0] = [str(ROOT / "build/src"), str(UNIT), str(UNIT / "_packages")]
+
+import package_maker  # noqa: E402
+import packages_solve  # noqa: E402
+from bocage_core._packages import acceptance, control  # noqa: E402
+from bocage_core._packages import tuf_library as tuf  # noqa: E402
+from bocage_core._packages.certificates import Trust  # noqa: E402
+from figures import figure, missing  # noqa: E402
+from party_maker import AT  # noqa: E402
+from runs import BenchError, say  # noqa: E402
+from signed_repository import NOW, SignedRepository  # noqa: E402
+
+# Reads every value, as an agent does.
+PYTHON_DEBIAN = """
+import sys
+from debian.deb822 import Deb822
+with open(sys.argv[1], "rb") as stream:
+    for stanza in Deb822.iter_paragraphs(stream, use_apt_pkg=False):
+        for value in stanza.values():
+            len(value)
+"""
+PARTS = ("verify", "index", "update", "publish", "solve")
+MEGABYTE = 1 << 20
+ROUNDS = 5
+
+
+def spent(work: Callable[[], object]) -> float:
+    """Processor seconds of this process and of those that it waited for."""
+    before = os.times()
+    work()
+    after = os.times()
+    return sum(after[:4]) - sum(before[:4])
+
+
+def turns(rounds: int, *works: Callable[[], object]) -> list[float]:
+    """Medians of each work, in interleaved rounds."""
+    taken: list[list[float]] = [[] for _work in works]
+    for _round in range(rounds):
+        for place, work in enumerate(works):
+            taken[place].append(spent(work))
+    return [statistics.median(one) for one in taken]
+
+
+def verify(folder: Path) -> None:
+    """A package of 256 MiB, verified from its archive to its signatures, beside sha256sum of the same file."""
+    package = package_maker.build(folder, {"setup.py": b"print(1)\n", "data.bin": os.urandom(256 * MEGABYTE)})
+    trust = Trust((package_maker.ROOT.certificate,))
+    size = package.stat().st_size / MEGABYTE
+
+    def bare() -> None:
+        subprocess.run(["sha256sum", str(package)], check=True, stdout=subprocess.DEVNULL)
+
+    def library() -> None:
+        with package.open("rb") as stream:
+            hashlib.file_digest(stream, "sha256")
+
+    ours, theirs, python = turns(ROUNDS, lambda: acceptance.verify_package(package, trust, AT), bare, library)
+    figure("packages.verify.megabytes_per_second", size / ours, "MiB/s", size / theirs)
+    figure("packages.verify.ratio_to_sha256", ours / theirs, "ratio")
+    figure("packages.verify.ratio_to_python_sha256", ours / python, "ratio")
+
+
+def index(folder: Path) -> None:
+    """The list of 10,000 packages, every value read, beside python-debian where it is."""
+    stanza = control.render_control(control.Control({**package_maker.FIELDS, "signature": "A" * 344}))
+    raw = b"\n".join(stanza.replace(b"tis-app", b"tis-app%d" % number) for number in range(10_000))
+    (folder / "Packages").write_bytes(raw)
+    size = len(raw) / MEGABYTE
+
+    def ours() -> None:
+        if len(control.parse_controls(raw, maximum=1 << 28)) != 10_000:
+            raise BenchError("The list was not read whole.")
+
+    taken = turns(ROUNDS, ours)[0]
+    peer = ROOT / ".venv-bench/bin/python"
+    if not peer.exists():
+        why = "python-debian is not installed; run make bench."
+        figure("packages.index_parse.megabytes_per_second", size / taken, "MiB/s", missing_baseline=why)
+        return
+    command = [peer, "-c", PYTHON_DEBIAN, folder / "Packages"]
+    theirs = turns(3, lambda: subprocess.run(command, check=True))[0]
+    figure("packages.index_parse.megabytes_per_second", size / taken, "MiB/s", size / theirs)
+    figure("packages.index_parse.ratio_to_python_debian", theirs / taken, "ratio")
+
+
+def filled(folder: Path, targets: int) -> SignedRepository:
+    folder.mkdir()
+    signed = SignedRepository(folder)
+    signed.publish(*(f"base/app{number}_1.0-{number % 50}.wapt" for number in range(targets)))
+    return signed
+
+
+def flat_list(signed: SignedRepository) -> bytes:
+    """The same targets in one list, as TUF has them without delegations and bins."""
+    listed = {}
+    heads = signed.store.heads()
+    for name in heads:
+        if name.startswith("base"):
+            listed |= signed.store.role(name, heads[name]).signed.targets
+    metadata = tuf.Metadata(tuf.Targets(version=1, expires=NOW + timedelta(days=30), targets=listed))
+    metadata.sign(signed.holders.lists["base"][0])
+    return metadata.to_bytes()
+
+
+def update(folder: Path, sizes: tuple[int, ...]) -> None:
+    """One package was published since the last update: what a host takes to know of it, beside python-tuf's own
+    reading and verifying of one list of the same targets."""
+    for targets in sizes:
+        signed = filled(folder / f"update-{targets}", targets)
+        client, key = signed.client(), signed.holders.lists["base"][0].public_key
+        cold, flat = spent(client.update), flat_list(signed)
+        ours, theirs, found = [], [], []
+
+        def check(raw: bytes = flat, key: tuf.Key = key) -> None:
+            read = tuf.Metadata.from_bytes(raw)
+            key.verify_signature(read.signatures[key.keyid], read.signed_bytes)
+
+        for number in range(ROUNDS):
+            signed.publish(f"base/new_1.0-{number}.wapt", now=NOW + timedelta(minutes=number))
+            started = time.process_time()
+            found.append(client.update())
+            ours.append(time.process_time() - started)
+            theirs.append(spent(check))
+        mine, other = statistics.median(ours), statistics.median(theirs)
+        figure(f"packages.update.{targets}.cpu_seconds", mine, "s", other)
+        figure(f"packages.update.{targets}.ratio_to_flat_tuf_cpu", mine / other, "ratio")
+        figure(f"packages.update.{targets}.cold_cpu_seconds", cold, "s", other)
+        figure(f"packages.update.{targets}.bytes", statistics.median(one.bytes for one in found), "bytes", len(flat))
+        figure(f"packages.update.{targets}.requests", statistics.median(one.requests for one in found), "requests", 1)
+
+
+def publish(folder: Path, targets: int) -> None:
+    signed = filled(folder / "publish", targets)
+    numbers = iter(range(1000))
+    taken = turns(ROUNDS, lambda: signed.publish(f"base/one_1.0-{next(numbers)}.wapt"))[0]
+    started = time.perf_counter()
+    signed.publish("base/last_1.0-1.wapt")
+    figure(f"packages.publish.{targets}.cpu_seconds", taken, "s")
+    figure(f"packages.publish.{targets}.seconds", time.perf_counter() - started, "s")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(PARTS), help=f"some of {', '.join(PARTS)}")
+    parser.add_argument("--targets", type=int, default=10_000)
+    options = parser.parse_args()
+    wanted = options.only.split(",")
+    if unknown := set(wanted) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; the parts are {', '.join(PARTS)}")
+    try:
+        with tempfile.TemporaryDirectory(prefix="bocage-bench-") as name:
+            folder = Path(name)
+            for part in wanted:
+                say(f"==> {part}")
+                if part == "verify":
+                    (folder / "verify").mkdir()
+                    verify(folder / "verify")
+                elif part == "index":
+                    index(folder)
+                elif part == "update":
+                    update(folder, (*(one for one in (100, 1_000) if one < options.targets), options.targets))
+                elif part == "publish":
+                    publish(folder, options.targets)
+                else:
+                    packages_solve.measure()
+        for name, unit in (("rollout.bad.hosts_broken", "hosts"), ("rollout.bad.seconds_to_stop", "s")):
+            missing(name, unit, "nothing drives a rollout yet.")
+    except (BenchError, OSError) as error:
+        say(f"packages.py: {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
