@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -32,7 +33,7 @@ from bocage_core._packages import tuf_library as tuf  # noqa: E402
 from bocage_core._packages.certificates import Trust  # noqa: E402
 from figures import figure, missing  # noqa: E402
 from party_maker import AT  # noqa: E402
-from runs import BenchError, say  # noqa: E402
+from runs import BenchError, run, say  # noqa: E402
 from signed_repository import NOW, SignedRepository  # noqa: E402
 
 # Reads every value, as an agent does.
@@ -51,10 +52,14 @@ ROUNDS = 5
 
 def spent(work: Callable[[], object]) -> float:
     """Processor seconds of this process and of those that it waited for."""
-    before = os.times()
+    before = _processor()
     work()
-    after = os.times()
-    return sum(after[:4]) - sum(before[:4])
+    return _processor() - before
+
+
+def _processor() -> float:
+    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in both)
 
 
 def turns(rounds: int, *works: Callable[[], object]) -> list[float]:
@@ -103,7 +108,7 @@ def index(folder: Path) -> None:
         figure("packages.index_parse.megabytes_per_second", size / taken, "MiB/s", missing_baseline=why)
         return
     command = [peer, "-c", PYTHON_DEBIAN, folder / "Packages"]
-    theirs = turns(3, lambda: subprocess.run(command, check=True))[0]
+    theirs = turns(3, lambda: run(*command))[0]
     figure("packages.index_parse.megabytes_per_second", size / taken, "MiB/s", size / theirs)
     figure("packages.index_parse.ratio_to_python_debian", theirs / taken, "ratio")
 
