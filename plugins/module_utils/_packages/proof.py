@@ -51,7 +51,9 @@ class Proof:
 
     def reason(self) -> list[Fact]:
         """After selection() said None without assumptions: facts that exclude each other, none of them superfluous."""
-        return smallest(self._problem, [fact for fact in self._exact.core() if isinstance(fact, (Depends, Conflicts, Wanted))])
+        return smallest(
+            self._problem, [fact for fact in self._exact.core() if isinstance(fact, (Depends, Conflicts, Wanted))]
+        )
 
     def _is_open(self, need: Need) -> bool:
         return need.package not in self._problem.calm
