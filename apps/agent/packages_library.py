@@ -15,13 +15,13 @@ from bocage_core._common.refused import Refused
 from bocage_core._packages import acceptance, manifest, repository_client, versions
 from bocage_core._packages.certificates import Trust
 from bocage_core._packages.container import open_container
+from bocage_core._packages.kinds import kind_of_path, kind_of_section
 from bocage_core._packages.matching import Machine, matches
 from bocage_core._packages.offers import offers as offers_for
 from bocage_core._packages.repository_cache import Target
 from bocage_core._packages.requests import Request, parse_requests
 from bocage_core._packages.rollout_document import MAX_BYTES, PATH
 
-from .packages_kinds import kind_of_path, kind_of_section
 from .packages_ports import Accepted, Offer, Progress, Solution, Unreachable
 from .packages_rollouts import Kept, keep_to
 from .packages_settings import PackageSettings

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from bocage_core._common import atomic, timestamps
 from bocage_core._common.errors import BadInput
 from bocage_core._packages import repository_edit, repository_keys, repository_layout, repository_publish, target_custom
-from bocage_core._packages.acceptance import Accepted, verify_package
+from bocage_core._packages.acceptance import verify_package
 from bocage_core._packages.certificates import Trust
 from bocage_core._packages.change_archive import write_change
 from bocage_core._packages.container import open_container
-from bocage_core._packages.names import file_name
+from bocage_core._packages.kinds import target_path
 from bocage_core._packages.repository_store import Store
 from bocage_core._packages.trust_store import read_trust
 
@@ -29,8 +29,6 @@ from .index import index_of
 if TYPE_CHECKING:
     from bocage_core._packages import tuf_library as tuf
 
-_KINDS = ("group", "unit", "profile", "selfservice", "policy")
-_SPELLINGS = {"self-service": "selfservice", "waptwua": "policy", "wsus": "policy"}
 _MAX_KEY = 65536
 
 
@@ -69,24 +67,13 @@ def publish(options: Namespace) -> Answer:
     return Answer(document, [*lines, left_out] if left_out else lines)
 
 
-def target_path(accepted: Accepted, site: str | None) -> str:
-    """Where a package stands in the repository, by its type. Raises BadInput."""
-    section = accepted.control.section
-    name = file_name(accepted.control.fields)
-    if section == "host":
-        if site is None:
-            raise BadInput(f"{accepted.control} is the package of a host; give --site with the site of the host.")
-        return repository_layout.check_path(f"host/{site}/{name}")
-    kind = _SPELLINGS.get(section, section)
-    return repository_layout.check_path(f"{kind if kind in _KINDS else 'base'}/{name}")
-
-
 def _addition(file: Path, trust: Trust, site: str | None) -> repository_edit.Addition:
     """A package that hosts would accept; one that they refuse is not worth their download."""
     accepted = verify_package(file, trust, timestamps.now())
     with open_container(file) as container:
         custom = target_custom.from_control(accepted.control.fields, container.control_raw)
-    return repository_edit.add_file(target_path(accepted, site), file, custom.to_dict())
+    path = target_path(accepted.control, site or "", "give --site with the site of the host")
+    return repository_edit.add_file(path, file, custom.to_dict())
 
 
 def _signers(options: Namespace) -> Mapping[str, Sequence[tuf.Signer]]:

@@ -145,6 +145,7 @@ try:
         change_plan,
         repository_edit,
         repository_keys,
+        repository_roles,
     )
 
     MISSING_LIBRARY = repository_keys.MISSING_LIBRARY
@@ -181,17 +182,14 @@ def plan(options: dict, work: Path):
     here = {name: [path for path in paths if path.exists()] for name, paths in here.items()}
     lines = read(Path(options["passphrase_file"]), 4096, "The passphrase file").splitlines()
     signers = change_plan.sign_with(here, {"": lines[0] if lines else b""})
-    wanted = change_plan.delegations({name: public[name] for name in options["delegations"]})
+    wanted = repository_roles.delegations_of({name: public[name] for name in options["delegations"]})
     if not options["exported"]:
         return change_plan.begin(root, wanted, signers, now)
     store = change_plan.take_exported(Path(options["exported"]), work, root, now)
     planned = change_plan.delegate(store, wanted, signers, now, root)
     if not planned.empty or planned.change.root is not None:
         return planned
-    additions = []
-    for one in options["packages"]:
-        path, custom = change_plan.path_of(Path(one["file"]), one["site"])
-        additions.append(repository_edit.add_file(path, Path(one["file"]), custom))
+    additions = [change_plan.addition_of(Path(one["file"]), one["site"]) for one in options["packages"]]
     additions += [repository_edit.add_file(one["path"], Path(one["file"])) for one in options["files"]]
     return change_plan.publish(store, additions, options["retired"], signers, now)
 

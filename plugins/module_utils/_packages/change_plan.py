@@ -21,30 +21,13 @@ from . import repository_roles as roles
 from . import tuf_library as tuf
 from .container import open_container
 from .control import parse_control
-from .names import file_name
+from .kinds import target_path
 from .repository_replica import replicate
 from .repository_store import Store
 
 MAX_EXPORTED_BYTES = 2 << 30
 MAX_EXPORTED = 100_000
 _METADATA = re.compile(rf"{layout.METADATA}/[A-Za-z0-9%_][A-Za-z0-9.%_-]{{0,200}}\.json")
-_PLACES = {
-    "base": ("base/*",),
-    "deployers": roles.DEPLOYER_PATHS,
-    "crl": ("crl/*",),
-    "masters": roles.MASTER_PATHS,
-    "rollouts": ("rollouts/*",),
-}
-# The folder of a package by what its control file says that it is.
-_FOLDERS = {
-    "group": "group",
-    "unit": "unit",
-    "profile": "profile",
-    "selfservice": "selfservice",
-    "self-service": "selfservice",
-    "policy": "policy",
-    "waptwua": "policy",
-}
 
 
 @dataclass(frozen=True)
@@ -78,35 +61,13 @@ def take_exported(archive: Path, work: Path, root: bytes, now: datetime) -> Stor
     return Store(work / "copy")
 
 
-def delegations(keys: Mapping[str, Sequence[tuf.Key]]) -> list[roles.Delegation]:
-    """Delegations of an estate by name (base, deployers, host-SITE, crl, masters, rollouts). Raises BadInput."""
-    found = []
-    for name, holders in keys.items():
-        if name.startswith("host-"):
-            paths: tuple[str, ...] = (f"host/{name.removeprefix('host-')}/*",)
-        elif name in _PLACES:
-            paths = _PLACES[name]
-        else:
-            raise BadInput(f"There is no delegation {name}; use {', '.join(_PLACES)} or host-SITE.")
-        if not holders:
-            raise BadInput(f"The delegation {name} has no key; name at least one public key, or leave it out.")
-        found.append(roles.Delegation(name, paths, tuple(holders), may_execute=name == "base"))
-    return found
-
-
-def path_of(package: Path, site: str = "") -> tuple[str, dict[str, str]]:
-    """The path of a package in a repository, and what is signed of it there. Raises Refused or BadInput."""
-    raw = open_container(package).control_raw
+def addition_of(package: Path, site: str = "") -> repository_edit.Addition:
+    """A package as a target: its path, and what is signed of it there. Raises Refused or BadInput."""
+    with open_container(package) as container:
+        raw = container.control_raw
     control = parse_control(raw, f"the control file of {package}")
-    section = str(control.get("section") or "base")
-    name = file_name(control.fields)
-    if section == "host":
-        if not site:
-            raise BadInput(f"{package} is the package of a host; say of which site, so that its signer is known.")
-        folder = f"host/{site}"
-    else:
-        folder = _FOLDERS.get(section, "base")
-    return layout.check_path(f"{folder}/{name}"), target_custom.from_control(control.fields, raw).to_dict()
+    path = target_path(control, site, "say of which site, so that its signer is known")
+    return repository_edit.add_file(path, package, target_custom.from_control(control.fields, raw).to_dict())
 
 
 def begin(

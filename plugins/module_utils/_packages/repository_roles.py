@@ -22,10 +22,15 @@ from .._common.refused import Refused
 from . import repository_layout as layout
 from . import tuf_library as tuf
 
-DEPLOYER_PATHS = ("group/*", "unit/*", "profile/*", "selfservice/*", "policy/*")
+_PLACES: dict[str, tuple[str, ...]] = {
+    "base": ("base/*",),
+    "deployers": ("group/*", "unit/*", "profile/*", "selfservice/*", "policy/*"),
+    "crl": ("crl/*",),
+    "masters": ("masters/*", "masters/*/*", "masters/*/*/*"),
+    "rollouts": ("rollouts/*",),
+}
 _FOLDER = re.compile(r"[a-z]+(/[a-z0-9][a-z0-9-]*)*/\*")
 _BIN = re.compile(r"-[0-9a-f]{1,3}$")
-MASTER_PATHS = ("masters/*", "masters/*/*", "masters/*/*/*")
 
 
 @dataclass(frozen=True)
@@ -39,24 +44,20 @@ class Delegation:
     may_execute: bool = False
 
 
-def estate_delegations(
-    developers: Sequence[tuf.Key],
-    deployers: Sequence[tuf.Key],
-    sites: Mapping[str, Sequence[tuf.Key]],
-    revokers: Sequence[tuf.Key],
-    image_signers: Sequence[tuf.Key],
-    rollouts: Sequence[tuf.Key] = (),
-) -> list[Delegation]:
-    """The delegations of an estate; only what developers sign may execute. Rollouts are signed without a person."""
-    found = [
-        Delegation("base", ("base/*",), tuple(developers), may_execute=True),
-        Delegation("deployers", DEPLOYER_PATHS, tuple(deployers)),
-        *(Delegation(f"host-{site}", (f"host/{site}/*",), tuple(keys)) for site, keys in sites.items()),
-        Delegation("crl", ("crl/*",), tuple(revokers)),
-        Delegation("masters", MASTER_PATHS, tuple(image_signers)),
-        Delegation("rollouts", ("rollouts/*",), tuple(rollouts)),
-    ]
-    return [one for one in found if one.keys]
+def delegations_of(keys: Mapping[str, Sequence[tuf.Key]]) -> list[Delegation]:
+    """Delegations of an estate by name; only what developers sign may execute, and rollouts are signed without a person.
+
+    Raises BadInput.
+    """
+    found = []
+    for name, holders in keys.items():
+        paths = (f"host/{name.removeprefix('host-')}/*",) if name.startswith("host-") else _PLACES.get(name)
+        if paths is None:
+            raise BadInput(f"There is no delegation {name}; use {', '.join(_PLACES)} or host-SITE.")
+        if not holders:
+            raise BadInput(f"The delegation {name} has no key; name at least one public key, or leave it out.")
+        found.append(Delegation(name, paths, tuple(holders), may_execute=name == "base"))
+    return found
 
 
 def new_targets(
@@ -194,7 +195,7 @@ def _refuse_overlap(delegations: Sequence[Delegation]) -> None:
             raise BadInput(f"The delegation {one.name} has no path; name what it may sign, as in host/paris/*.")
         for path in one.paths:
             # Folders with a star for the name are the only patterns that cannot overlap in part.
-            if path not in MASTER_PATHS and not _FOLDER.fullmatch(path):
+            if path not in _PLACES["masters"] and not _FOLDER.fullmatch(path):
                 raise BadInput(
                     f"The path {path} of the delegation {one.name} is not a folder and /*, as in host/paris/*."
                 )

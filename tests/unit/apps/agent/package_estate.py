@@ -19,7 +19,6 @@ from bocage_core._packages import (
     signing,
     target_custom,
 )
-from bocage_core._packages import repository_roles as roles
 from bocage_core._packages.container import open_container
 from bocage_core._packages.control import Control, parse_control
 from bocage_core._packages.rollout_document import RolloutDocument
@@ -42,12 +41,8 @@ class Repository(SignedRepository):
         self.folder, self.now, self.path = folder, now, folder / "repository"
         self.holders = Holders()
         self.holders.lists["rollouts"] = signers()
-        keys = {name: [one.public_key for one in given] for name, given in self.holders.lists.items()}
-        delegations = roles.estate_delegations(
-            keys["base"], keys["deployers"], {"lyon": keys["host-lyon"]}, keys["crl"], [], keys["rollouts"]
-        )
         self.root = self.holders.new_root(None, now=now)
-        change = repository.new_change(self.root, delegations, self.holders.signing, now)
+        change = repository.new_change(self.root, self.holders.delegations(), self.holders.signing, now)
         repository_publish.init(self.path, change, self.holders.online, now)
 
 

@@ -57,9 +57,7 @@ class Holders:
         )
 
     def delegations(self) -> list[roles.Delegation]:
-        keys = {name: [one.public_key for one in given] for name, given in self.lists.items()}
-        sites = {name.removeprefix("host-"): given for name, given in keys.items() if name.startswith("host-")}
-        return roles.estate_delegations(keys["base"], keys["deployers"], sites, keys["crl"], keys["masters"])
+        return roles.delegations_of({name: [one.public_key for one in given] for name, given in self.lists.items()})
 
     @property
     def signing(self) -> dict[str, list[Signer]]:

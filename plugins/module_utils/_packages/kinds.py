@@ -1,7 +1,14 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The seven types of packages: where the repository lists each, and which sections of a control file mean it."""
 
 from __future__ import annotations
+
+from .._common.errors import BadInput
+from . import repository_layout as layout
+from .control import Control
+from .names import file_name
 
 KINDS = ("base", "group", "host", "unit", "profile", "selfservice", "policy")
 # other spellings that producers use
@@ -24,3 +31,16 @@ def kind_of_path(path: str) -> str:
     """Empty for what is no package."""
     kind = path.partition("/")[0]
     return kind if kind in KINDS and path.endswith(".wapt") else ""
+
+
+def target_path(control: Control, site: str, remedy: str) -> str:
+    """Where a package stands in a repository; `remedy` ends the sentence for a package of a host without its site.
+
+    Raises BadInput.
+    """
+    kind = kind_of_section(control.section)
+    if kind == "host":
+        if not site:
+            raise BadInput(f"{control} is the package of a host; {remedy}.")
+        kind = f"host/{site}"
+    return layout.check_path(f"{kind}/{file_name(control.fields)}")
