@@ -7,17 +7,14 @@ harmless; the other order could put two different reports in one place, which is
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bocage_core._common import atomic, canonical, fields
 from bocage_core._common.errors import BocageError
+from bocage_core._common.locks import exclusive
 from bocage_core._common.refused import Refused
 
 _FIELDS = frozenset({"generation", "counter", "previous"})
@@ -65,22 +62,7 @@ def write(path: Path, chain: Chain) -> None:
     atomic.write_file(path, json.dumps(document, sort_keys=True).encode() + b"\n", 0o600)
 
 
-@contextmanager
-def locked(path: Path, wait_seconds: float = 60) -> Iterator[None]:
+def locked(path: Path, wait_seconds: float = 60) -> AbstractContextManager[None]:
     """One agent at a time, for numbering and for delivering in order."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        deadline = time.monotonic() + wait_seconds
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise BocageError(
-                        f"Another agent has held {path} for {int(wait_seconds)} seconds; wait for it or end it."
-                    ) from error
-                time.sleep(0.05)
-        yield
-    finally:
-        os.close(descriptor)
+    busy = f"Another agent has held {path} for {int(wait_seconds)} seconds; wait for it or end it."
+    return exclusive(path, busy, wait_seconds)

@@ -9,9 +9,8 @@ the book before what it speaks of.
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 from .._common import atomic, timestamps
 from .._common.errors import BadInput
+from .._common.locks import exclusive
 from . import authority_certificates as x
 from . import authority_files as files
 from .authority_files import Folders, Seen
@@ -301,12 +301,7 @@ def _make_folders(folders: Folders) -> None:
         (folders.trust / name).mkdir(mode=0o755, parents=True, exist_ok=True)
 
 
-@contextmanager
-def _alone(folders: Folders) -> Iterator[None]:
+def _alone(folders: Folders) -> AbstractContextManager[None]:
     """Two runs at a time would give one number to two lists."""
-    with (folders.secret / "authority/.lock").open("a", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadInput(f"Another run is at work with the keys in {folders.secret}; let it end.") from None
-        yield
+    busy = f"Another run is at work with the keys in {folders.secret}; let it end."
+    return exclusive(folders.secret / "authority/.lock", busy, kind=BadInput)

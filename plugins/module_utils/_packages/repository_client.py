@@ -10,12 +10,9 @@ each is verified by python-tuf's own trusted set. Replicas are tried in the orde
 
 from __future__ import annotations
 
-import fcntl
-import os
 import ssl
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +20,7 @@ from typing import Any
 
 from .._common import atomic, timestamps
 from .._common.errors import BadInput, BocageError
+from .._common.locks import exclusive
 from .._common.refused import Code, Refused
 from . import repository_layout as layout
 from . import repository_lists
@@ -208,26 +206,11 @@ class Client:
     def _urls(self, replicas: Sequence[str] | None) -> list[str]:
         return self._replicas if replicas is None else [replica_url(one) for one in replicas]
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> AbstractContextManager[None]:
         for folder in (self.folder, self._metadata, self._packages):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            end = time.monotonic() + _WAIT_SECONDS
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError as error:
-                    if time.monotonic() > end:
-                        raise BocageError(
-                            f"Another process uses {self.folder} for longer than {_WAIT_SECONDS} s; wait for its end."
-                        ) from error
-                    time.sleep(0.05)
-            yield
-        finally:
-            os.close(descriptor)
+        busy = f"Another process uses {self.folder} for longer than {_WAIT_SECONDS} s; wait for its end."
+        return exclusive(self.folder / "lock", busy, _WAIT_SECONDS)
 
 
 class Updater(tuf.Updater):

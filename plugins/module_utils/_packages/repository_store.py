@@ -11,17 +11,17 @@ next finishes what was interrupted. A name with a version in it is written once 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from .._common import atomic, canonical
 from .._common.errors import BadInput, BocageError
+from .._common.locks import exclusive
 from .._common.refused import Refused
 from . import repository_layout as layout
 from . import repository_roles as roles
@@ -91,21 +91,11 @@ class Store:
     def role(self, role: str, version: int) -> tuf.Metadata[tuf.Targets]:
         return self._metadata(self.role_bytes(role, version), tuf.Targets, role)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Only one publisher at once. Raises BocageError when there is another."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise BocageError(
-                    f"The repository {self.folder} is being changed by another process; wait until it has ended."
-                ) from error
-            yield
-        finally:
-            os.close(descriptor)
+        busy = f"The repository {self.folder} is being changed by another process; wait until it has ended."
+        return exclusive(self.folder / "lock", busy)
 
     def _read(self, name: str, maximum: int) -> bytes:
         try:
