@@ -12,7 +12,7 @@ import hashlib
 import json
 from typing import Any, NoReturn
 
-from .errors import BadInput
+from .errors import BadInput, opening
 from .refused import Refused
 
 
@@ -34,19 +34,15 @@ def loads(data: bytes, what: str = "the document") -> Any:
             # An escape can hold half of a character, which no later encoder would take.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except RecursionError as error:
-        raise Refused("malformed", f"{_start(what)} is nested too deeply.") from error
+        raise Refused("malformed", f"{opening(what)} is nested too deeply.") from error
     except ValueError as error:
-        raise Refused("malformed", f"{_start(what)} is not strict JSON: {error}.") from error
+        raise Refused("malformed", f"{opening(what)} is not strict JSON: {error}.") from error
     return value
 
 
 def digest(data: bytes) -> str:
     """SHA-256 in hexadecimal, the only digest of signed documents."""
     return hashlib.sha256(data).hexdigest()
-
-
-def _start(what: str) -> str:
-    return what[:1].upper() + what[1:]
 
 
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

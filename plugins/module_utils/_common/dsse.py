@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from . import canonical
-from .errors import BadInput
+from .errors import BadInput, opening
 from .refused import Refused
 
 try:
@@ -91,11 +91,11 @@ def verify(envelope: Mapping[str, Any], payload_type: str, public_key: bytes, wh
     require_libraries()
     parsed = _parse(envelope, what)
     if parsed.payload_type != payload_type:
-        raise Refused("wrong_type", f"{_start(what)} is not of the type {payload_type}.")
+        raise Refused("wrong_type", f"{opening(what)} is not of the type {payload_type}.")
     # The name of a key is a hint for which signature to try; only the signature itself decides.
     signature = parsed.signatures.get(key_id(public_key))
     if signature is None:
-        raise Refused("bad_signature", f"{_start(what)} is not signed by the expected key {key_id(public_key)[:16]}.")
+        raise Refused("bad_signature", f"{opening(what)} is not signed by the expected key {key_id(public_key)[:16]}.")
     verify_signature(public_key, signature, parsed.pae(), what)
     return parsed.payload
 
@@ -123,10 +123,10 @@ def verify_signature(public_key: bytes, signature: bytes, message: bytes, what: 
 def load(raw: bytes, what: str = "the document", maximum: int = 65536) -> dict[str, Any]:
     """An envelope from bytes, bounded before it is parsed."""
     if len(raw) > maximum:
-        raise Refused("oversized", f"{_start(what)} has {len(raw)} bytes; at most {maximum} are accepted.")
+        raise Refused("oversized", f"{opening(what)} has {len(raw)} bytes; at most {maximum} are accepted.")
     envelope = canonical.loads(raw, what)
     if not isinstance(envelope, dict):
-        raise Refused("malformed", f"{_start(what)} is not a signed envelope.")
+        raise Refused("malformed", f"{opening(what)} is not a signed envelope.")
     return envelope
 
 
@@ -232,7 +232,7 @@ def _parse(envelope: Mapping[str, Any], what: str) -> _Envelope:
             raise ValueError("two signatures of one key")
         return _Envelope(_decoded(envelope["payload"]), envelope["payloadType"], by_key)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise Refused("malformed", f"{_start(what)} is not a signed envelope: {error}.") from error
+        raise Refused("malformed", f"{opening(what)} is not a signed envelope: {error}.") from error
 
 
 def _decoded(text: str) -> bytes:
@@ -285,7 +285,3 @@ def _private_key(pem: bytes) -> Ed25519PrivateKey:
 @lru_cache(maxsize=65536)
 def _public_key(raw: bytes) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(raw)
-
-
-def _start(what: str) -> str:
-    return what[:1].upper() + what[1:]

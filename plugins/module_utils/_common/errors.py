@@ -16,3 +16,8 @@ class BadInput(BocageError):
 
 class Untrusted(BocageError):
     """Bytes did not verify against pinned trust; they were not parsed any further."""
+
+
+def opening(what: str) -> str:
+    """What a sentence is about, as it begins one: "the file x" becomes "The file x"."""
+    return what[:1].upper() + what[1:]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from .errors import opening
 from .refused import Refused
 
 MAX_INTEGER = 2**63 - 1
@@ -86,7 +87,7 @@ def flag(document: dict[str, Any], name: str, what: str) -> bool:
 
 
 def malformed(what: str, wrong: str) -> Refused:
-    return Refused("malformed", f"{what[:1].upper()}{what[1:]} {wrong}.")
+    return Refused("malformed", f"{opening(what)} {wrong}.")
 
 
 def _listed(names: Iterable[object]) -> str:

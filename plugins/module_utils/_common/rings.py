@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from . import fields
-from .errors import BadInput
+from .errors import BadInput, opening
 from .refused import Refused
 
 MAX_RINGS = 20
@@ -81,14 +81,14 @@ def read_rings(value: object, what: str) -> tuple[Ring, ...]:
     """Rings from plain data; raises BadInput in one sentence."""
     try:
         if not isinstance(value, list) or not 1 <= len(value) <= MAX_RINGS:
-            raise BadInput(f"{_start(what)} needs a list of 1 to {MAX_RINGS} rings.")
+            raise BadInput(f"{opening(what)} needs a list of 1 to {MAX_RINGS} rings.")
         rings = tuple(_read_ring(one, what) for one in value)
     except Refused as error:
         raise BadInput(str(error)) from error
     names = [ring.name for ring in rings]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise BadInput(f"{_start(what)} has two rings of the name {twice}; a ring has a name of its own.")
+        raise BadInput(f"{opening(what)} has two rings of the name {twice}; a ring has a name of its own.")
     total = sum(ring.share_percent for ring in rings)
     if total > 100:
         raise BadInput(f"The shares of the rings of {what} sum to {total} percent; give at most 100.")
@@ -136,17 +136,17 @@ def _read_window(value: object, what: str) -> Window:
     days = fields.texts(record, "days", what)
     unknown = sorted(set(days) - set(DAYS))
     if unknown or not days:
-        raise BadInput(f"{_start(what)} has no usable days; give some of {', '.join(DAYS)}.")
+        raise BadInput(f"{opening(what)} has no usable days; give some of {', '.join(DAYS)}.")
     start, end = (_clock(fields.text(record, name, what), what) for name in ("from", "until"))
     if start == end:
-        raise BadInput(f"{_start(what)} begins when it ends; leave it out for a whole day.")
+        raise BadInput(f"{opening(what)} begins when it ends; leave it out for a whole day.")
     return Window(frozenset(DAYS.index(day) for day in days), start, end)
 
 
 def _clock(text: str, what: str) -> timedelta:
     found = _CLOCK.fullmatch(text)
     if found is None:
-        raise BadInput(f"{_start(what)} has the time {text!r}; give hours and minutes such as 22:00, in UTC.")
+        raise BadInput(f"{opening(what)} has the time {text!r}; give hours and minutes such as 22:00, in UTC.")
     return timedelta(hours=int(found[1]), minutes=int(found[2]))
 
 
@@ -154,7 +154,3 @@ def may_change(windows: Mapping[str, Sequence[Window]], site: str, at: datetime)
     """Whether hosts of a site may be changed now."""
     those = windows.get(site)
     return those is None or any(window.holds(at) for window in those)
-
-
-def _start(what: str) -> str:
-    return what[0].upper() + what[1:]

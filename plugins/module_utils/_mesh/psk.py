@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import secrets
 
-from .._common.errors import BadInput, BocageError
+from .._common.errors import BadInput, BocageError, opening
 
 try:
     from cryptography.exceptions import InvalidTag
@@ -96,5 +96,5 @@ def _raw(key: str, what: str) -> bytes:
     except ValueError:
         raw = b""
     if len(raw) != _KEY_BYTES:
-        raise BocageError(f"{what[:1].upper()}{what[1:]} is no key of 32 bytes in base64.")
+        raise BocageError(f"{opening(what)} is no key of 32 bytes in base64.")
     return raw

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from .._common.errors import BadInput
+from .._common.errors import BadInput, opening
 from .._common.refused import Refused
 from . import certificates, downgrades, entry_names, manifest, signatures, target_custom
 from . import control as controls
@@ -106,13 +106,13 @@ def accept(
     control = verified.accepted.control
     if wrong := target_custom.differences(target.custom, control.fields, verified.control_raw):
         raise Refused(
-            "wrong_target", f"{_start(what)} is not the one of which the repository speaks: {', '.join(wrong)} differ."
+            "wrong_target", f"{opening(what)} is not the one of which the repository speaks: {', '.join(wrong)} differ."
         )
     _check_execution(verified.accepted, verified.chain, what)
     if verified.accepted.executables and not target.may_execute:
         raise Refused(
             "not_delegated",
-            f"{_start(what)} would execute {verified.accepted.executables[0]}, and the role of the repository that signed it may"
+            f"{opening(what)} would execute {verified.accepted.executables[0]}, and the role of the repository that signed it may"
             " not sign what is executed.",
         )
     _check_floor(control, standing, at, what)
@@ -194,17 +194,17 @@ def check_control_signature(
     if control.get("signer_fingerprint") != certificates.fingerprint_of(signer):
         raise Refused(
             "other_signer",
-            f"{_start(what)} names a signer other than {certificates.common_name(signer)}, which signed it.",
+            f"{opening(what)} names a signer other than {certificates.common_name(signer)}, which signed it.",
         )
 
 
 def _check_target(stream: BinaryIO, target: Target, what: str) -> None:
     length = stream.seek(0, 2)
     if length != target.length:
-        raise Refused("wrong_target", f"{_start(what)} has {length} bytes; the repository says {target.length}.")
+        raise Refused("wrong_target", f"{opening(what)} has {length} bytes; the repository says {target.length}.")
     if whole_digest(stream, what) != target.sha256:
         raise Refused(
-            "wrong_target", f"{_start(what)} is not the file of which the repository speaks: its hash differs."
+            "wrong_target", f"{opening(what)} is not the file of which the repository speaks: its hash differs."
         )
 
 
@@ -212,7 +212,7 @@ def _check_execution(accepted: Accepted, chain: Chain, what: str) -> None:
     if accepted.executables and chain.code_signing != "granted":
         raise Refused(
             "not_code_signing",
-            f"{_start(what)} would execute {accepted.executables[0]}, and the certificate {accepted.signer} may sign only what"
+            f"{opening(what)} would execute {accepted.executables[0]}, and the certificate {accepted.signer} may sign only what"
             " executes nothing: it lacks the extended key usage codeSigning.",
         )
 
@@ -227,7 +227,7 @@ def _check_floor(control: Control, standing: Standing, at: datetime, what: str) 
     if reason:
         raise Refused(
             "below_floor",
-            f"{_start(what)} is version {control.version}, below the installed {standing.installed}: {reason}.",
+            f"{opening(what)} is version {control.version}, below the installed {standing.installed}: {reason}.",
         )
 
 
@@ -235,8 +235,4 @@ def _version(text: str, what: str) -> Version:
     try:
         return Version.parse(text)
     except BadInput as error:
-        raise Refused("malformed", f"{_start(what)} has no usable version: {str(error).rstrip('.')}.") from error
-
-
-def _start(what: str) -> str:
-    return what[:1].upper() + what[1:]
+        raise Refused("malformed", f"{opening(what)} has no usable version: {str(error).rstrip('.')}.") from error

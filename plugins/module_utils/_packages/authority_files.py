@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .._common import atomic, canonical, timestamps
-from .._common.errors import BadInput, BocageError
+from .._common.errors import BadInput, BocageError, opening
 from .._common.fields import record
 from . import authority_certificates as x
 from .authority_parties import Party, stem
@@ -110,9 +110,7 @@ def read_book(path: Path) -> Book | None:
         ]
         return Book(lines, {str(name): int(number) for name, number in document["lists"].items()})
     except (BocageError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadInput(
-            f"{what[:1].upper()}{what[1:]} cannot be read; restore it from the copy beside the keys."
-        ) from error
+        raise BadInput(f"{opening(what)} cannot be read; restore it from the copy beside the keys.") from error
 
 
 def write_book(path: Path, book: Book) -> None:

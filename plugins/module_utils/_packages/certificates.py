@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from .._common.errors import BadInput
+from .._common.errors import BadInput, opening
 from .._common.refused import Refused
 from . import signatures
 
@@ -83,15 +83,15 @@ def load_chain(pem: bytes, what: str) -> tuple[x509.Certificate, ...]:
     """The certificates of a PEM text, the signer first; raises Refused when it holds none or too many."""
     require_libraries()
     if len(pem) > MAX_CHAIN_BYTES:
-        raise Refused("oversized", f"{_start(what)} has {len(pem)} bytes; at most {MAX_CHAIN_BYTES} are read.")
+        raise Refused("oversized", f"{opening(what)} has {len(pem)} bytes; at most {MAX_CHAIN_BYTES} are read.")
     try:
         found = tuple(x509.load_pem_x509_certificates(pem))
         for certificate in found:
             _read_whole(certificate)
     except UNREADABLE as error:
-        raise Refused("malformed", f"{_start(what)} does not hold certificates in PEM that can be read.") from error
+        raise Refused("malformed", f"{opening(what)} does not hold certificates in PEM that can be read.") from error
     if len(found) > MAX_CHAIN_CERTIFICATES:
-        raise Refused("oversized", f"{_start(what)} holds {len(found)} certificates; at most 16 are read.")
+        raise Refused("oversized", f"{opening(what)} holds {len(found)} certificates; at most 16 are read.")
     return found
 
 
@@ -102,7 +102,7 @@ def load_der(der: bytes, what: str) -> x509.Certificate:
         certificate = x509.load_der_x509_certificate(der)
         _read_whole(certificate)
     except UNREADABLE as error:
-        raise Refused("malformed", f"{_start(what)} holds no certificate in PEM or DER.") from error
+        raise Refused("malformed", f"{opening(what)} holds no certificate in PEM or DER.") from error
     return certificate
 
 
@@ -116,7 +116,7 @@ def verify_chain(presented: Sequence[x509.Certificate], trust: Trust, at: dateti
 
     require_libraries()
     if not presented:
-        raise Refused("unsigned", f"{_start(what)} carries no certificate of its signer.")
+        raise Refused("unsigned", f"{opening(what)} carries no certificate of its signer.")
     moment = _utc(at)
     signer = presented[0]
     name = common_name(signer) or "without a name"
@@ -237,10 +237,10 @@ def _check_dates(certificate: x509.Certificate, moment: datetime, subject: str) 
     end = certificate.not_valid_after_utc.replace(tzinfo=None)
     if moment < start:
         raise Refused(
-            "not_yet_valid", f"{_start(subject)} is valid from {start:%Y-%m-%d} only; the time is {moment:%Y-%m-%d}."
+            "not_yet_valid", f"{opening(subject)} is valid from {start:%Y-%m-%d} only; the time is {moment:%Y-%m-%d}."
         )
     if moment > end:
-        raise Refused("expired", f"{_start(subject)} ended on {end:%Y-%m-%d}; sign it again with one that is valid.")
+        raise Refused("expired", f"{opening(subject)} ended on {end:%Y-%m-%d}; sign it again with one that is valid.")
 
 
 def _check_strength(certificate: x509.Certificate) -> None:
@@ -259,7 +259,7 @@ def check_hash(signed: x509.Certificate | x509.CertificateRevocationList, what: 
     """Refuse what was signed over a digest in which collisions can be made, SHA-1 before all."""
     digest = signed.signature_hash_algorithm
     if digest is not None and digest.name in _WEAK_HASHES:
-        raise Refused("weak", f"{_start(what)} is signed with {digest.name.upper()}, which is refused outright.")
+        raise Refused("weak", f"{opening(what)} is signed with {digest.name.upper()}, which is refused outright.")
 
 
 def _read_whole(certificate: x509.Certificate) -> None:
@@ -281,10 +281,6 @@ def _utc(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise BadInput("The time at which a certificate is judged needs a zone; give an aware datetime.")
     return at.astimezone(UTC).replace(tzinfo=None)
-
-
-def _start(what: str) -> str:
-    return what[:1].upper() + what[1:]
 
 
 def all_of(groups: Iterable[Sequence[x509.Certificate]]) -> tuple[x509.Certificate, ...]:

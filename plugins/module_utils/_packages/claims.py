@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from .._common import canonical
+from .._common.errors import opening
 from .._common.refused import Refused
 from . import certificates, signatures, wapt_json
 
@@ -55,7 +56,7 @@ def verify_action(
 
     Raises Refused.
     """
-    start = what[:1].upper() + what[1:]
+    start = opening(what)
     document = wapt_json.loads(raw, what, MAX_BYTES)
     if not isinstance(document, dict):
         raise Refused("malformed", f"{start} is not an object.")

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from .._common.errors import BadInput, BocageError
+from .._common.errors import BadInput, BocageError, opening
 from .._common.refused import Refused
 from . import entry_names, zip_layout
 from .zip_layout import DEFLATED, Entry, Limits
@@ -95,7 +95,7 @@ class Container:
         if name not in self._kept:
             entry = self._files.get(name)
             if entry is None:
-                raise Refused("unsigned", f"{_start(self.what)} has no {name}: it is not a signed package.")
+                raise Refused("unsigned", f"{opening(self.what)} has no {name}: it is not a signed package.")
             if entry.size > _CAPS[name]:
                 raise Refused(
                     "oversized", f"{name} in {self.what} has {entry.size} bytes; at most {_CAPS[name]} are read."
@@ -131,7 +131,7 @@ class Container:
             for name, entry in self._files.items():
                 self._extract_one(folder / name, entry, digests.get(name, ""))
         except OSError as error:
-            raise BocageError(f"{_start(self.what)} cannot be unpacked into {folder}: {error.strerror}.") from error
+            raise BocageError(f"{opening(self.what)} cannot be unpacked into {folder}: {error.strerror}.") from error
 
     def _extract_one(self, path: Path, entry: Entry, expected: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -213,7 +213,7 @@ def whole_digest(stream: BinaryIO, what: str) -> str:
         while chunk := stream.read(CHUNK_BYTES):
             total.update(chunk)
     except OSError as error:
-        raise BocageError(f"{_start(what)} cannot be read: {error.strerror}.") from error
+        raise BocageError(f"{opening(what)} cannot be read: {error.strerror}.") from error
     return total.hexdigest()
 
 
@@ -240,7 +240,3 @@ def _beside(chunks: Iterator[bytes], consume: Callable[[bytes], object]) -> None
             pending = pool.submit(consume, chunk)
         if pending is not None:
             pending.result()
-
-
-def _start(what: str) -> str:
-    return what[:1].upper() + what[1:]

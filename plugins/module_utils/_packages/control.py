@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from .._common.errors import BadInput
+from .._common.errors import BadInput, opening
 from .._common.refused import Code, Refused
 from . import wapt_json
 
@@ -284,7 +284,7 @@ def _parse_lines(lines: list[str], what: str) -> dict[str, str | int]:
 
 
 def _refuse(what: str, wrong: str, code: Code = "malformed") -> NoReturn:
-    raise Refused(code, f"{what[:1].upper()}{what[1:]} {wrong}.")
+    raise Refused(code, f"{opening(what)} {wrong}.")
 
 
 def _listed(names: Collection[str]) -> str:

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from .._common import canonical, dsse, fields, timestamps
-from .._common.errors import BadInput
+from .._common.errors import BadInput, opening
 from .._common.refused import Refused
 from .versions import Version
 
@@ -83,7 +83,7 @@ def verify_bytes(raw: bytes, keys: Sequence[bytes], what: str = "the downgrade t
     for key in keys:
         if dsse.key_id(key) in named:
             return Ticket.from_payload(dsse.verify(envelope, PAYLOAD_TYPE, key, what), what)
-    start = what[:1].upper() + what[1:]
+    start = opening(what)
     raise Refused("bad_signature", f"{start} is signed by no key that may sign downgrades here.")
 
 

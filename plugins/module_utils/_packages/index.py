@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from .._common.errors import BadInput
+from .._common.errors import BadInput, opening
 from .._common.refused import Refused
 from . import acceptance, certificates, control
 from .control import Control
@@ -109,7 +109,7 @@ def parse_entries(raw: bytes, what: str = "the list of packages") -> tuple[list[
     discarded: list[Discarded] = []
     for number, stanza in enumerate(control.stanzas(text), start=1):
         if number > MAX_ENTRIES:
-            raise Refused("oversized", f"{what[:1].upper()}{what[1:]} has over {MAX_ENTRIES} entries.")
+            raise Refused("oversized", f"{opening(what)} has over {MAX_ENTRIES} entries.")
         try:
             entries.append(Control(control.parse_stanza(stanza, f"entry {number} of {what}", plain)))
         except Refused as refusal:
@@ -188,7 +188,7 @@ class _Signers:
 
 def _unpack(raw: bytes, what: str) -> tuple[bytes, list[x509.Certificate]]:
     """The stanzas and the certificates of an index; other members, which newer producers may add, are not read."""
-    start = what[:1].upper() + what[1:]
+    start = opening(what)
     if len(raw) > MAX_BYTES:
         raise Refused("oversized", f"{start} has {len(raw)} bytes and at most {MAX_BYTES} are accepted.")
     try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from .._common.errors import BadInput
+from .._common.errors import BadInput, opening
 from .._common.refused import Refused
 from . import wapt_json
 
@@ -28,7 +28,7 @@ _MAX_PATH_CHARACTERS = 1024
 
 def parse_manifest(raw: bytes, what: str = "the manifest", maximum: int = MAX_BYTES) -> dict[str, str]:
     """The digest of each file by its path, in the manifest's order. Raises Refused."""
-    start = what[:1].upper() + what[1:]
+    start = opening(what)
     listed = wapt_json.loads(raw, what, maximum)
     if not isinstance(listed, list) or len(listed) > MAX_FILES:
         raise Refused("malformed", f"{start} is not a list of at most {MAX_FILES} files.")
@@ -66,7 +66,7 @@ def render_manifest(digests: Mapping[str, str]) -> bytes:
 
 def compare(manifest: Mapping[str, str], found: Mapping[str, str], what: str = "the package") -> None:
     """Raise Refused unless `found`, the digests of all files of a package, are those of its manifest exactly."""
-    start = what[:1].upper() + what[1:]
+    start = opening(what)
     names = found.keys() - UNSIGNED_NAMES
     if extra := names - manifest.keys():
         raise Refused("altered", f"{start} has files that its manifest does not name: {_listed(extra)}.")

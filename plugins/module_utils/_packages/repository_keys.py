@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .._common import atomic, canonical
-from .._common.errors import BadInput
+from .._common.errors import BadInput, opening
 from .._common.fields import record
 from . import repository_layout as layout
 from . import repository_roles as roles
@@ -84,7 +84,7 @@ def read_public_key(raw: bytes, what: str = "the public key") -> tuf.Key:
     """Raises Refused or BadInput; the name of a key must be the one that its bytes have."""
     tuf.require_libraries()
     if len(raw) > MAX_KEY_FILE:
-        raise BadInput(f"{what[:1].upper()}{what[1:]} has {len(raw)} bytes; a public key is shorter.")
+        raise BadInput(f"{opening(what)} has {len(raw)} bytes; a public key is shorter.")
     document: dict[str, Any] = record(canonical.loads(raw, what), what)
     try:
         keyid = document.pop("keyid")
@@ -92,11 +92,9 @@ def read_public_key(raw: bytes, what: str = "the public key") -> tuf.Key:
         # Two names for one key would let one holder sign twice.
         named = tuf.SSlibKey.from_crypto(key._crypto_key(), scheme=key.scheme).keyid
     except (KeyError, TypeError, ValueError, AttributeError, UnsupportedAlgorithm) as error:
-        raise BadInput(f"{what[:1].upper()}{what[1:]} is not a public key as write_public_key writes it.") from error
+        raise BadInput(f"{opening(what)} is not a public key as write_public_key writes it.") from error
     if named != keyid:
-        raise BadInput(
-            f"{what[:1].upper()}{what[1:]} carries a name that is not its own; take it from its holder again."
-        )
+        raise BadInput(f"{opening(what)} carries a name that is not its own; take it from its holder again.")
     return key
 
 

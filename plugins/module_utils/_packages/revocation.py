@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from .._common.errors import opening
 from .._common.refused import Refused
 from . import certificates
 
@@ -31,14 +32,14 @@ def load_crl(raw: bytes, what: str) -> x509.CertificateRevocationList:
     """A list in PEM or DER; raises Refused when it is neither."""
     certificates.require_libraries()
     if len(raw) > MAX_CRL_BYTES:
-        raise Refused("oversized", f"{_start(what)} has {len(raw)} bytes; at most {MAX_CRL_BYTES} are read.")
+        raise Refused("oversized", f"{opening(what)} has {len(raw)} bytes; at most {MAX_CRL_BYTES} are read.")
     try:
         crl = x509.load_pem_x509_crl(raw) if raw.lstrip().startswith(b"-----") else x509.load_der_x509_crl(raw)
         # Parsing is lazy in the library: whatever would fail later fails here.
         crl.get_revoked_certificate_by_serial_number(1)
         _read = crl.extensions, crl.issuer, crl.last_update_utc, crl.next_update_utc, crl.signature_hash_algorithm
     except certificates.UNREADABLE as error:
-        raise Refused("malformed", f"{_start(what)} is not a list of revoked certificates in PEM or DER.") from error
+        raise Refused("malformed", f"{opening(what)} is not a list of revoked certificates in PEM or DER.") from error
     return crl
 
 
@@ -112,7 +113,3 @@ def _problem(crl: x509.CertificateRevocationList, issuer: x509.Certificate, at: 
     if moment >= crl.next_update_utc:
         return f"it was to be replaced by {crl.next_update_utc:%Y-%m-%d %H:%M}"
     return ""
-
-
-def _start(what: str) -> str:
-    return what[:1].upper() + what[1:]

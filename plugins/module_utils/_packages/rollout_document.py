@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from .._common import canonical, fields, timestamps
+from .._common.errors import opening
 from .._common.refused import Refused
 from .._common.rings import Ring, read_rings, ring_of
 from .._common.rollout import PHASES, Phase
@@ -103,9 +104,7 @@ def render(document: RolloutDocument) -> bytes:
 def parse(raw: bytes, what: str = "the rollout") -> RolloutDocument:
     """A document whose bytes the repository vouched for; raises Refused."""
     if len(raw) > MAX_BYTES:
-        raise Refused(
-            "oversized", f"{what[0].upper()}{what[1:]} has {len(raw)} bytes; at most {MAX_BYTES} are accepted."
-        )
+        raise Refused("oversized", f"{opening(what)} has {len(raw)} bytes; at most {MAX_BYTES} are accepted.")
     record = fields.record(canonical.loads(raw, what), what)
     fields.only(record, _FIELDS, frozenset(), what)
     fields.integer(record, "schema", what, SCHEMA, SCHEMA)

@@ -14,7 +14,7 @@ import binascii
 from typing import TYPE_CHECKING
 
 from .._common import dsse
-from .._common.errors import BadInput
+from .._common.errors import BadInput, opening
 from .._common.refused import Refused
 
 try:
@@ -83,16 +83,16 @@ def decode_text(text: bytes, what: str) -> bytes:
     """A signature from its base64, on one line or several; raises Refused for any other spelling."""
     if len(text) > MAX_SIGNATURE_TEXT_BYTES:
         raise Refused(
-            "oversized", f"{_start(what)} has {len(text)} bytes; at most {MAX_SIGNATURE_TEXT_BYTES} are read."
+            "oversized", f"{opening(what)} has {len(text)} bytes; at most {MAX_SIGNATURE_TEXT_BYTES} are read."
         )
     joined = text.replace(b"\r\n", b"").replace(b"\n", b"")
     try:
         signature = base64.b64decode(joined, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Refused("bad_signature", f"{_start(what)} is not a signature in base64.") from error
+        raise Refused("bad_signature", f"{opening(what)} is not a signature in base64.") from error
     # One signature has one spelling: no loose bits behind the last byte.
     if not signature or base64.b64encode(signature) != joined:
-        raise Refused("bad_signature", f"{_start(what)} is not a signature in base64.")
+        raise Refused("bad_signature", f"{opening(what)} is not a signature in base64.")
     return signature
 
 
@@ -113,7 +113,3 @@ def require_libraries() -> None:
 
 def _bad(what: str) -> Refused:
     return Refused("bad_signature", f"The signature of {what} does not verify with the key of its signer.")
-
-
-def _start(what: str) -> str:
-    return what[:1].upper() + what[1:]

@@ -14,7 +14,7 @@ import math
 from datetime import datetime
 from typing import Any, NoReturn
 
-from .._common.errors import BadInput
+from .._common.errors import BadInput, opening
 from .._common.refused import Refused
 
 
@@ -33,7 +33,7 @@ def loads(data: bytes, what: str = "the document", maximum: int = 1 << 20) -> An
 
     Raises Refused.
     """
-    start = what[:1].upper() + what[1:]
+    start = opening(what)
     if len(data) > maximum:
         raise Refused("oversized", f"{start} has {len(data)} bytes and at most {maximum} are accepted.")
     try:

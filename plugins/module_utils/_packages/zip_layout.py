@@ -15,6 +15,7 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
+from .._common.errors import opening
 from .._common.refused import Refused
 from . import entry_names
 
@@ -85,10 +86,10 @@ def read_layout(stream: BinaryIO, what: str, limits: Limits) -> list[Entry]:
     """The entries in the order in which their bytes lie; raises Refused with the first thing that is not clean."""
     length = stream.seek(0, 2)
     if length > limits.file_bytes:
-        raise Refused("oversized", f"{_start(what)} has {length} bytes; at most {limits.file_bytes} are accepted.")
+        raise Refused("oversized", f"{opening(what)} has {length} bytes; at most {limits.file_bytes} are accepted.")
     count, start, size = _read_end(stream, length, what)
     if count > limits.entries or size > limits.directory_bytes:
-        raise Refused("oversized", f"{_start(what)} has {count} entries; at most {limits.entries} are accepted.")
+        raise Refused("oversized", f"{opening(what)} has {count} entries; at most {limits.entries} are accepted.")
     stream.seek(start)
     records = _read_directory(_exactly(stream, size, what), count, what)
     _check_names(records, what)
@@ -101,7 +102,7 @@ def read_layout(stream: BinaryIO, what: str, limits: Limits) -> list[Entry]:
 
 
 def bad(what: str, reason: str) -> Refused:
-    return Refused("bad_archive", f"{_start(what)} {reason}; it was not unpacked.")
+    return Refused("bad_archive", f"{opening(what)} {reason}; it was not unpacked.")
 
 
 def _read_end(stream: BinaryIO, length: int, what: str) -> tuple[int, int, int]:
@@ -245,11 +246,11 @@ def _check_sizes(records: list[_Record], length: int, what: str, limits: Limits)
     total = sum(record.size for record in records)
     if total > limits.total_bytes:
         raise Refused(
-            "oversized", f"{_start(what)} unpacks to {total} bytes; at most {limits.total_bytes} are accepted."
+            "oversized", f"{opening(what)} unpacks to {total} bytes; at most {limits.total_bytes} are accepted."
         )
     for packed, unpacked in [(length, total), *((record.compressed, record.size) for record in records)]:
         if unpacked > limits.free_bytes and unpacked > packed * limits.ratio:
-            raise Refused("oversized", f"{_start(what)} unpacks to more than {limits.ratio} times its size: a bomb.")
+            raise Refused("oversized", f"{opening(what)} unpacks to more than {limits.ratio} times its size: a bomb.")
 
 
 def _read_local(stream: BinaryIO, record: _Record, end: int, what: str) -> Entry:
@@ -294,7 +295,3 @@ def _exactly(stream: BinaryIO, size: int, what: str) -> bytes:
     if len(data) != size:
         raise bad(what, "is cut short")
     return data
-
-
-def _start(what: str) -> str:
-    return what[:1].upper() + what[1:]

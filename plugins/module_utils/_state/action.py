@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .._common import canonical, dsse, fields, timestamps
-from .._common.errors import BadInput
+from .._common.errors import BadInput, opening
 from .._common.refused import Refused
 
 PAYLOAD_TYPE = "application/vnd.bocage.action+json"
@@ -230,7 +230,7 @@ def verify(raw: bytes, keys: Mapping[str, Key], what: str = "the action") -> tup
     Bytes first: the payload is read after a signature over exactly these bytes was found good.
     """
     envelope = dsse.load(raw, what, MAX_ACTION_BYTES)
-    refusal = Refused("bad_signature", f"{what[:1].upper()}{what[1:]} is signed by no key that is pinned here.")
+    refusal = Refused("bad_signature", f"{opening(what)} is signed by no key that is pinned here.")
     for name in dsse.signer_key_ids(envelope, what):
         if name in keys:
             try:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .._common import atomic, canonical, dsse, fields, timestamps
-from .._common.errors import BocageError
+from .._common.errors import BocageError, opening
 from .._common.refused import Refused
 from .enrolment import NAME, Enrolment
 
@@ -103,7 +103,7 @@ Verify = Callable[[Mapping[str, Any], Signer, str], Statement]
 
 def check(statement: Statement, signer: Signer, what: str = "the statement") -> Statement:
     """Whether a statement whose signature is good is about its signer, as it is enrolled now; raises Refused."""
-    start = f"{what[:1].upper()}{what[1:]}"
+    start = opening(what)
     if statement.name != signer.name:
         raise Refused("unknown_host", f"{start} names the host {statement.name} instead of {signer.name}.")
     if statement.host_id != signer.host_id:
