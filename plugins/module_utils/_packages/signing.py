@@ -110,7 +110,7 @@ def build_package(folder: Path, control: Control, output: Path, signer: Signer, 
     certificate = _check_signer(signer, at)
     signed = sign_control(control, signer, at)
     try:
-        files = dict(_files(folder))
+        files = dict(files_of(folder))
     except OSError as error:
         raise BadInput(f"The folder {folder} cannot be read: {error.filename}: {error.strerror}.") from error
     if twice := entry_names.collision(files):
@@ -187,7 +187,7 @@ def _check_signer(signer: Signer, at: datetime) -> x509.Certificate:
     return certificate
 
 
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+def files_of(folder: Path) -> Iterator[tuple[str, Path]]:
     """Name in the package and path of each file, in the order of the names."""
     if not folder.is_dir():
         raise BadInput(f"The folder {folder} to make a package of is not there.")
@@ -221,35 +221,36 @@ def _write(
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, path in files.items():
             with path.open("rb") as source:
-                digests[name] = _pack(archive, name, source)
+                digests[name] = pack_file(archive, name, source)
         chain = b"".join(one.public_bytes(Encoding.PEM) for one in signer.certificates)
         for name, data in ((entry_names.CERTIFICATE, chain), (entry_names.CONTROL, controls.render_control(control))):
             digests[name] = hashlib.sha256(data).hexdigest()
-            archive.writestr(_entry(name, 0o644), data)
+            archive.writestr(entry(name, 0o644), data)
         listed = manifest.render_manifest(digests)
-        archive.writestr(_entry(entry_names.MANIFEST, 0o644), listed)
+        archive.writestr(entry(entry_names.MANIFEST, 0o644), listed)
         signature = signatures.encode_lines(signer.sign(listed))
-        archive.writestr(_entry(entry_names.SIGNATURE, 0o644), signature)
+        archive.writestr(entry(entry_names.SIGNATURE, 0o644), signature)
 
 
-def _pack(archive: zipfile.ZipFile, name: str, source: BinaryIO) -> str:
+def pack_file(archive: zipfile.ZipFile, name: str, source: BinaryIO) -> str:
     """Pack one file, read once; its digest."""
     status = os.fstat(source.fileno())
     total = hashlib.sha256()
     large = status.st_size >= _LARGE_BYTES
-    with archive.open(_entry(name, 0o755 if status.st_mode & 0o100 else 0o644), "w", force_zip64=large) as packed:
+    with archive.open(entry(name, 0o755 if status.st_mode & 0o100 else 0o644), "w", force_zip64=large) as packed:
         while chunk := source.read(container.CHUNK_BYTES):
             total.update(chunk)
             packed.write(chunk)
     return total.hexdigest()
 
 
-def _entry(name: str, mode: int) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, _NO_DATE)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.create_system = 3
-    entry.external_attr = (stat.S_IFREG | mode) << 16
-    return entry
+def entry(name: str, mode: int) -> zipfile.ZipInfo:
+    """The head of a member that is the same whenever and by whomever it is packed."""
+    made = zipfile.ZipInfo(name, _NO_DATE)
+    made.compress_type = zipfile.ZIP_DEFLATED
+    made.create_system = 3
+    made.external_attr = (stat.S_IFREG | mode) << 16
+    return made
 
 
 def _check_written(path: Path, certificate: x509.Certificate) -> None:
