@@ -12,7 +12,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -82,15 +83,10 @@ class Helpers:
         if place.is_dir():
             place = place / found.name
         self._note(place.exists(), "remove", str(place))
-        temporary = place.with_name(f".{place.name}.bocage-new")
-        try:
+        with _replacing(place, f"{source} cannot be copied to {place}") as temporary:
             shutil.copy2(found, temporary)
             if mode is not None:
                 temporary.chmod(mode)
-            temporary.replace(place)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise Failed(f"{source} cannot be copied to {place}: {error.strerror}") from error
         return str(place)
 
     def write(self, target: str, text: str, *, mode: int = 0o644) -> str:
@@ -98,14 +94,9 @@ class Helpers:
         place = _full(target)
         self.mkdir(str(place.parent))
         self._note(place.exists(), "remove", target)
-        temporary = place.with_name(f".{place.name}.bocage-new")
-        try:
+        with _replacing(place, f"{place} cannot be written") as temporary:
             temporary.write_text(text)
             temporary.chmod(mode)
-            temporary.replace(place)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise Failed(f"{place} cannot be written: {error.strerror}") from error
         return str(place)
 
     def mkdir(self, target: str, *, mode: int = 0o755) -> str:
@@ -231,6 +222,18 @@ def undo(names: Mapping[str, Callable[..., Any]], deeds: Sequence[Sequence[Any]]
 
 def _error(message: str) -> None:
     raise Failed(str(message)[:500])
+
+
+@contextmanager
+def _replacing(place: Path, failed: str) -> Iterator[Path]:
+    """A file beside `place` that takes its place in one moment once it is whole; raises Failed."""
+    temporary = place.with_name(f".{place.name}.bocage-new")
+    try:
+        yield temporary
+        temporary.replace(place)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise Failed(f"{failed}: {error.strerror}") from error
 
 
 def _full(target: str) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from .errors import BadInput, opening
@@ -27,9 +28,14 @@ def dumps(value: object) -> bytes:
 
 def loads(data: bytes, what: str = "the document") -> Any:
     """Parse strict JSON: UTF-8, no name twice, no floats, no half characters. Raises Refused only."""
+    return loads_with(data, what, _no_number, _no_number)
+
+
+def loads_with(data: bytes, what: str, fraction: Callable[[str], Any], constant: Callable[[str], Any]) -> Any:
+    """The same where others decide about fractions and about NaN and the infinities; they raise ValueError."""
     try:
         text = data.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_unique_names, parse_float=_no_number, parse_constant=_no_number)
+        value = json.loads(text, object_pairs_hook=_unique_names, parse_float=fraction, parse_constant=constant)
         if "\\u" in text:
             # An escape can hold half of a character, which no later encoder would take.
             json.dumps(value, ensure_ascii=False).encode("utf-8")

@@ -14,6 +14,7 @@ import math
 from datetime import datetime
 from typing import Any, NoReturn
 
+from .._common import canonical
 from .._common.errors import BadInput, opening
 from .._common.refused import Refused
 
@@ -33,21 +34,9 @@ def loads(data: bytes, what: str = "the document", maximum: int = 1 << 20) -> An
 
     Raises Refused.
     """
-    start = opening(what)
     if len(data) > maximum:
-        raise Refused("oversized", f"{start} has {len(data)} bytes and at most {maximum} are accepted.")
-    try:
-        value = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_unique_names, parse_float=_finite, parse_constant=_no_number
-        )
-        if b"\\u" in data:
-            # An escape can hold half of a character, which no later encoder would take.
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except RecursionError as error:
-        raise Refused("malformed", f"{start} is nested too deeply.") from error
-    except ValueError as error:
-        raise Refused("malformed", f"{start} is not strict JSON: {error}.") from error
-    return value
+        raise Refused("oversized", f"{opening(what)} has {len(data)} bytes and at most {maximum} are accepted.")
+    return canonical.loads_with(data, what, _finite, _no_number)
 
 
 def _moment(value: object) -> str:
@@ -69,13 +58,6 @@ def _refuse_ambiguity(value: object) -> None:
     elif isinstance(value, (list, tuple)):
         for inner in value:
             _refuse_ambiguity(inner)
-
-
-def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("a name occurs twice in one object")
-    return result
 
 
 def _finite(text: str) -> float:
