@@ -64,7 +64,8 @@ def refresh(options: Namespace) -> Answer:
     done = repository_refresh.refresh(
         options.folder, online_signers(options.keys), timestamps.now(), _lifetimes(options)
     )
-    cleared = repository_publish.clear(options.folder, timestamps.now())
+    # the walk over all files is for when something new is served, and that is at least each time the timestamp is
+    cleared = repository_publish.clear(options.folder, timestamps.now()) if done["written"] else []
     urgent = [one for one in done["expiries"] if one["state"] in ("alert", "expired")]
     lines = [f"{role}: version {version} signed" for role, version in done["written"].items()]
     lines += [f"{one['role']}: {one['state']}, ends {one['expires']}" for one in urgent]

@@ -119,6 +119,10 @@ steps:
   elements: str
   returned: success
   sample: ["publish base/editor_2.0-1.wapt"]
+again:
+  description: Whether this change has to be taken in before packages can be listed, as it begins or delegates.
+  type: bool
+  returned: success
 lists:
   description: Lists that it brings.
   type: list
@@ -164,7 +168,7 @@ def read(path: Path, maximum: int, what: str) -> bytes:
 
 
 def plan(options: dict, work: Path):
-    """The change that the options ask for; raises BocageError."""
+    """The change that the options ask for, and whether another one has to follow it; raises BocageError."""
     trust, now = Path(options["trust_directory"]), timestamps.now()
     root = read(trust / "root.json", MAX_ROOT, "The root of packages")
     names = {"targets": options["targets_holders"], **{name: [name] for name in options["delegations"]}}
@@ -184,14 +188,14 @@ def plan(options: dict, work: Path):
     signers = change_plan.sign_with(here, {"": lines[0] if lines else b""})
     wanted = repository_roles.delegations_of({name: public[name] for name in options["delegations"]})
     if not options["exported"]:
-        return change_plan.begin(root, wanted, signers, now)
+        return change_plan.begin(root, wanted, signers, now), True
     store = change_plan.take_exported(Path(options["exported"]), work, root, now)
     planned = change_plan.delegate(store, wanted, signers, now, root)
     if not planned.empty or planned.change.root is not None:
-        return planned
+        return planned, True
     additions = [change_plan.addition_of(Path(one["file"]), one["site"]) for one in options["packages"]]
     additions += [repository_edit.add_file(one["path"], Path(one["file"])) for one in options["files"]]
-    return change_plan.publish(store, additions, options["retired"], signers, now)
+    return change_plan.publish(store, additions, options["retired"], signers, now), False
 
 
 def main() -> None:
@@ -238,9 +242,14 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib(MISSING_LIBRARY))
     try:
         with tempfile.TemporaryDirectory(prefix="bocage-change-") as work:
-            planned = plan(module.params, Path(work))
+            planned, again = plan(module.params, Path(work))
             changed = bool(planned.steps)
-            result = {"changed": changed, "steps": list(planned.steps), "lists": sorted(planned.change.lists)}
+            result = {
+                "changed": changed,
+                "steps": list(planned.steps),
+                "lists": sorted(planned.change.lists),
+                "again": again,
+            }
             if changed:
                 result["diff"] = {"before": "", "after": "".join(f"{step}\n" for step in planned.steps)}
                 if not module.check_mode:
