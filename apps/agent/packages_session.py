@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -51,11 +50,6 @@ def set_up(sessions: Path, home: Path, seconds: int, log: Callable[[str], None],
             good = False
             log(f"{name} {version}: session-setup failed: {outcome.reason}")
     return good
-
-
-def forget_all(home: Path) -> None:
-    """Do everything again at the next session."""
-    shutil.rmtree(home / ".local" / "state" / "bocage", ignore_errors=True)
 
 
 def _line(log: Callable[[str], None], name: str) -> Callable[[str], None]:

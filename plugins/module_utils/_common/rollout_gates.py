@@ -9,7 +9,6 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from . import fields
 from .errors import BadInput
@@ -168,13 +167,3 @@ def _compare(metric: Metric, changed: Sequence[Observation], untouched: Sequence
     if metric.least_ratio is not None and here < there * metric.least_ratio:
         return f"{metric.name} is {here:g} where it was changed and {there:g} elsewhere, under {metric.least_ratio:g} times"
     return ""
-
-
-def as_data(health: Health) -> dict[str, Any]:
-    return {
-        "failed": dict(sorted(health.failed.items())),
-        "problems": list(health.problems),
-        "waiting": health.waiting,
-        "changed": health.changed,
-        "hosts": health.hosts,
-    }

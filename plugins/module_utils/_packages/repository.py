@@ -6,8 +6,8 @@
 | who | calls |
 | --- | --- |
 | holders of root keys | `repository_root`: draft, describe, check; `repository_keys.sign` |
-| whoever signs lists | `prepare`, `renew`, `delegate` (repository_edit); `write_change`, `sign_change` (repository_carry) |
-| the publisher | `read_change` (repository_carry), `init`, `commit`, `clear` (repository_publish), `refresh`, `expiring` (repository_refresh) |
+| whoever signs lists | `prepare`, `renew`, `delegate`, `sign_change` (repository_edit), `write_change` (change_archive) |
+| the publisher | `read_change` (change_archive), `init`, `commit`, `clear` (repository_publish), `refresh`, `expiring` (repository_refresh) |
 | caches | `replicate` (repository_replica) |
 | hosts | `Client` (repository_client) |
 """

@@ -156,6 +156,19 @@ def delegate(
     return change
 
 
+def sign_change(change: Change, role: str, signers: Sequence[tuf.Signer]) -> list[str]:
+    """Add signatures to the lists of a delegation, its bins with it, in a change; the lists that were signed.
+
+    Raises BadInput where the change has no list of it.
+    """
+    signed = [name for name in sorted(change.lists) if name == role or roles.is_bin_of(name, role)]
+    if not signed:
+        raise BadInput(f"The change has no list {role} that could be signed.")
+    for name in signed:
+        change.lists[name] = keys.sign(change.lists[name], signers, name)
+    return signed
+
+
 class _Edit:
     """New versions of the lists of one delegation."""
 

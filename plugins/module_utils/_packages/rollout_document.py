@@ -11,7 +11,7 @@ so that a rollback needs no new decision: afterwards only ``phase`` and ``open_r
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -160,12 +160,3 @@ def pins(document: RolloutDocument, host_id: str, name: str) -> Pins | None:
         taken=taken,
         digest=canonical.digest(canonical.dumps(document.lock("after" if taken else "before"))),
     )
-
-
-def combine(found: Sequence[Pins]) -> Mapping[str, tuple[str, str]]:
-    """Version and reason by package over several rollouts; the one that names a package first (by name) has it."""
-    versions: dict[str, tuple[str, str]] = {}
-    for one in found:
-        for package, locked in one.versions.items():
-            versions.setdefault(package, (locked.version, one.reason))
-    return versions

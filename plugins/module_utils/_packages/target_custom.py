@@ -21,7 +21,6 @@ from .._common.errors import BadInput
 from .._common.fields import SHA256
 from .._common.refused import Refused
 
-MAX_TEXT = 4096
 _REQUIRED = ("package", "version", "control_sha256")
 # No byte that controls a terminal or turns the direction of writing: these words are printed.
 _TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]{0,4096}")

@@ -13,7 +13,7 @@ import pytest
 from bocage_core._common.errors import BocageError
 from bocage_core._common.refused import Refused
 from bocage_core._common.rings import read_rings
-from bocage_core._packages.rollout_document import Locked, RolloutDocument, combine, parse, pins, render
+from bocage_core._packages.rollout_document import Locked, RolloutDocument, parse, pins, render
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,15 +60,6 @@ def test_what_was_taken_is_kept_when_a_rollout_ends(phase: Any) -> None:
 def test_a_host_of_no_ring_is_left_alone() -> None:
     alone = replace(DOCUMENT, rings=DOCUMENT.rings[:1])
     assert pins(alone, "id-2", "desk2") is None
-
-
-def test_several_rollouts() -> None:
-    second = replace(DOCUMENT, name="other", before={"browser": OLD, "editor": NEW}, after={}, open_rings=0)
-    found = [pins(one, "id-2", "desk2") for one in (DOCUMENT, second)]
-    assert combine([one for one in found if one]) == {
-        "editor": ("1.0-1", "rollout editor-2, ring rest"),
-        "browser": ("1.0-1", "rollout other, ring rest"),
-    }
 
 
 @pytest.mark.parametrize(
