@@ -102,6 +102,14 @@ def test_a_second_run_changes_nothing() -> None:
         assert run.changed_tasks == [], name
 
 
+def test_a_run_of_one_host_gives_what_a_run_of_all_gave() -> None:
+    """Also of what it takes from hosts that are not in the run: the registry, the publisher, the copy of its site."""
+    for name in ("desk1", "gw1"):
+        run = driver.playbook("playbooks/site.yml", "--limit", name)
+        assert run.ok, run.failures
+        assert run.changed_tasks == [], name
+
+
 def test_attack_the_publisher_is_searched_for_keys() -> None:
     """It holds those of snapshot and timestamp, and would hold no other without being told of."""
     program = "/opt/bocage/packager/current/bin/bocage-package check-keys --json"
