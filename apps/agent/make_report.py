@@ -17,6 +17,7 @@ from bocage_core._state.report import MAX_REPORT_BYTES, Report
 from . import chain
 from .action_store import FILE as ACTIONS_FILE
 from .action_store import read_section
+from .collect_agent import collect_agent
 from .collect_gateway import collect_gateway
 from .collect_load import collect_load
 from .collect_mesh import collect_mesh
@@ -34,6 +35,9 @@ COUNTER_FILE = "counter.json"
 
 def collect(settings: Settings, enrolment: Enrolment) -> dict[str, Any]:
     sections: dict[str, Any] = {"system": collect_system()}
+    own = collect_agent(settings.state_directory, timestamps.now())
+    if own is not None:
+        sections["agent"] = own
     if settings.mesh_interface is not None:
         sections["mesh"] = collect_mesh(run, settings.mesh_interface, settings.mesh_directory, enrolment.mesh_key)
         sections["mesh"]["paths"] = collect_sizes(settings, sections["mesh"]["drift"])

@@ -24,6 +24,7 @@ class Observer:
     """Looks at each thing once, however many seals speak of it; `root` is an empty text for the real host."""
 
     def __init__(self, start: Start, root: str, key: bytes, items: Iterable[Item]) -> None:
+        self.root = root
         names: dict[str, list[str]] = {"unit": [], "probe": []}
         for item in items:
             if item["kind"] in names:

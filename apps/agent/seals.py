@@ -26,6 +26,7 @@ from . import compare
 from .commands import Start, sentence, shared, start
 from .identity import read_enrolment, read_private_key
 from .observe import OBSERVER, Observer
+from .seal_package import package_agent
 from .seal_store import SealStore
 from .settings import Settings
 
@@ -215,8 +216,11 @@ def _differences(seal: Seal, observer: Observer, owned: frozenset[str], hidden: 
     def altered(name: str) -> list[str]:
         return observer.packages.altered(name, sealed_ns)
 
+    own = package_agent(observer.root)
     for one in seal.observed.observations:
         item: Item = one["item"]
+        if own is not None and own.answers_for(item):
+            continue
         if hidden and item["kind"] in ("file", "tree") and item["name"].startswith(hidden):
             continue
         now, _hint = observer.observe(item, one["observed"], one["hint"])

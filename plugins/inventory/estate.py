@@ -24,7 +24,8 @@ description:
     or not enrolled). The variable C(reported.reason) says why in one sentence.
   - In C(drift_config) are hosts that report a seal which is broken or must not be believed, and in C(drift_<role>)
     (C(drift_host), C(drift_mesh), C(drift_names), C(drift_firewall), C(drift_gateway), C(drift_registry),
-    C(drift_agent), and those of your own roles) those where it is the seal of this role. In C(drift_mesh) are also
+    C(drift_agent), and those of your own roles) those where it is the seal of this role. In C(drift_agent) are also
+    hosts on which the agent's own folder is not as it was installed, in C(drift_mesh)
     hosts whose mesh is not as enrolled and configured, and in C(drift_mtu) those that measured a path on which smaller
     packets than planned pass in one piece. All groups exist also when they are empty, except those of
     your own roles.

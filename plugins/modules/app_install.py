@@ -12,7 +12,10 @@ version_added: 0.1.0
 description:
   - Unpacks an archive of M(bocage.fleet.app_archive) under C(/opt/bocage/<name>/<version>), byte-compiles it, and
     moves the link C(current) to it in one step. The version before stays.
-  - The archive is sent only where the version is missing.
+  - Leaves a list of the version's files, with owner, mode and digest, where only root writes; the agent compares its own
+    folder with it before each report.
+  - The archive is sent only where the version is missing, or is not as its list says.
+  - A version that a package put there and that is whole stays, unless the given one is of a newer release.
 author:
   - The Bocage maintainers (@bocage-fleet)
 extends_documentation_fragment:
@@ -45,6 +48,10 @@ options:
     description: How many versions stay, the newest first.
     type: int
     default: 2
+  lists:
+    description: Where the lists of files are on the host.
+    type: path
+    default: /var/lib/bocage/programs
 """
 
 EXAMPLES = r"""
@@ -64,6 +71,10 @@ missing:
   description: Whether the version has still to be sent; for the controller's half of this module.
   type: bool
   returned: success
+managed:
+  description: Whether a package looks after the program, so that its version stayed.
+  type: bool
+  returned: success
 removed:
   description: Versions that were removed.
   type: list
@@ -71,71 +82,45 @@ removed:
   returned: success
 """
 
-import shutil
-import tempfile
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bocage.fleet.plugins.module_utils._common import programs
 from ansible_collections.bocage.fleet.plugins.module_utils._common.atomic import write_link
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
-
-
-def make_folders(path: Path) -> None:
-    """Folders that the users of programs may enter, whatever the umask of the run."""
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    for folder in reversed(missing):
-        folder.mkdir()
-        folder.chmod(0o755)
-
-
-def unpack(module: AnsibleModule, archive: Path, target: Path) -> None:
-    """Unpack beside the target and move it there whole, so that a version exists entirely or not at all."""
-    make_folders(target.parent)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as folder:
-        inside = Path(folder) / "root"
-        make_folders(inside)
-        tar = ["tar", "--extract", "--gzip", "--no-same-owner", "--file", str(archive), "--directory", str(inside)]
-        status, output, error = module.run_command(tar, umask=0o022)
-        if status != 0:
-            raise BocageError(f"The archive {archive} cannot be unpacked on this host: {(error or output).strip()}")
-        # compiled for where it will be, so that tracebacks name files that exist
-        compiling = ["-m", "compileall", "-q", "-s", str(inside), "-p", str(target), "-j", "1", str(inside)]
-        status, output, error = module.run_command(["/usr/bin/python3", *compiling], umask=0o022)
-        if status != 0:
-            raise BocageError(
-                f"The archive {archive} does not compile with this host's Python: {(error or output).strip()}"
-            )
-        inside.replace(target)
 
 
 def install(module: AnsibleModule) -> dict:
     parameters = module.params
     root = Path(parameters["directory"]) / parameters["name"]
-    target, link = root / parameters["version"], root / "current"
-    before = str(link.readlink()) if link.is_symlink() else None
-    missing = not target.is_dir()
-    result = {
-        "changed": missing or before != parameters["version"],
-        "path": str(target),
+    lists = Path(parameters["lists"]) / parameters["name"]
+    version = programs.check_version(parameters["version"])
+    before = programs.current(root)
+    result = {"changed": False, "missing": False, "managed": False, "removed": []}
+    by_package = before is not None and before == programs.managed(lists)
+    # what a package put there stays, as long as it is whole and no newer release comes with the collection
+    if by_package and not programs.is_newer(version, before) and programs.is_whole(root, before, lists):
+        unchanged = {"before": f"{before}\n", "after": f"{before}\n"}
+        return {**result, "path": str(root / before), "managed": True, "diff": unchanged}
+    missing = not programs.is_whole(root, version, lists)
+    result |= {
+        "changed": missing or before != version,
+        "path": str(root / version),
         "missing": missing,
-        "removed": [],
-        "diff": {"before": f"{before or 'absent'}\n", "after": f"{parameters['version']}\n"},
+        "diff": {"before": f"{before or 'absent'}\n", "after": f"{version}\n"},
     }
     if module.check_mode or not result["changed"] or (missing and not parameters["archive"]):
         return result
     if missing:
-        unpack(module, Path(parameters["archive"]), target)
+
+        def run(command: list[str]) -> tuple[int, str, str]:
+            return module.run_command(command, umask=0o022)
+
+        programs.unpack(run, Path(parameters["archive"]), root / version, lists)
         result["missing"] = False
-    write_link(link, parameters["version"])
-    others = [path for path in root.iterdir() if path.is_dir() and not path.is_symlink() and path != target]
-    for left in [path for path in others if path.name.startswith(".")]:
-        # of a run that was interrupted
-        shutil.rmtree(left)
-        others.remove(left)
-    others.sort(key=lambda path: (path.name != before, -path.stat().st_mtime))
-    for old in others[max(parameters["keep"] - 1, 0) :]:
-        shutil.rmtree(old)
-        result["removed"].append(old.name)
+    write_link(root / "current", version)
+    programs.set_managed(lists, None)
+    result["removed"] = programs.prune(root, lists, {version}, parameters["keep"], before)
     return result
 
 
@@ -147,6 +132,7 @@ def main() -> None:
             "archive": {"type": "path", "required": True},
             "directory": {"type": "path", "default": "/opt/bocage"},
             "keep": {"type": "int", "default": 2},
+            "lists": {"type": "path", "default": "/var/lib/bocage/programs"},
         },
         supports_check_mode=True,
     )

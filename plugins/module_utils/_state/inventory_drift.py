@@ -70,8 +70,8 @@ def mtu_drift(mesh: Mapping[str, Any]) -> list[str]:
 
 
 def service_drift(sections: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Sentences of what gateways, routes and segments say of themselves, by ``gateway``, ``routing`` and ``segments``."""
-    services = ("gateway", "routing", "segments")
+    """Sentences of what agents, gateways, routes and segments say of themselves, by the names of their sections."""
+    services = ("agent", "gateway", "routing", "segments")
     return {name: list(found) for name in services if (found := (sections.get(name) or {}).get("drift"))}
 
 

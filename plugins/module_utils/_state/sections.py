@@ -59,6 +59,14 @@ def _check_system(section: dict[str, Any], what: str) -> None:
         fields.integer(section, name, what)
 
 
+def _check_agent(section: dict[str, Any], what: str) -> None:
+    fields.text(section, "version", what)
+    fields.flag(section, "managed", what)
+    if section.get("read_at") is not None:
+        timestamps.parse(section["read_at"], f"read_at of {what}")
+    fields.texts(section, "drift", what)
+
+
 def _check_mesh(section: dict[str, Any], what: str) -> None:
     fields.text(section, "interface", what, _INTERFACE)
     # An interface that is down has no key, port or size; the reason is then in drift.
@@ -262,6 +270,7 @@ def _check_actions(section: dict[str, Any], what: str) -> None:
 
 _CHECKS = {
     "actions": _check_actions,
+    "agent": _check_agent,
     "system": _check_system,
     "mesh": _check_mesh,
     "gateway": _check_gateway,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.bocage.fleet.plugins.modules import app_install
+from bocage_core._common import programs
 from bocage_core._common.archive import write_archive
 
 Archive = Callable[[str], str]
@@ -33,7 +34,7 @@ def archive(tmp_path: Path) -> Archive:
 
 @pytest.fixture
 def options(tmp_path: Path) -> dict[str, Any]:
-    return {"name": "agent", "directory": str(tmp_path / "opt")}
+    return {"name": "agent", "directory": str(tmp_path / "opt"), "lists": str(tmp_path / "lists")}
 
 
 def said(options: dict[str, Any]) -> str:
@@ -123,3 +124,61 @@ def test_what_an_interrupted_run_left_goes(call_module: Any, options: dict[str, 
     done = call_module(app_install, **options, version="2-two", archive=archive("two"))
     assert done["removed"] == []
     assert sorted(path.name for path in Path(options["directory"], "agent").iterdir()) == ["1-one", "2-two", "current"]
+
+
+def test_a_version_that_was_altered_is_asked_for_and_replaced(
+    call_module: Any, options: dict[str, Any], archive: Archive
+) -> None:
+    given = {**options, "version": "1-one", "archive": archive("one")}
+    done = call_module(app_install, **given)
+    program = Path(done["path"], "lib/bocage_agent/main.py")
+    program.write_text("def main():\n    print('evil')\n")
+    asked = call_module(app_install, **{**given, "archive": ""})
+    assert (asked["missing"], asked["changed"]) == (True, True)
+    assert call_module(app_install, **given)["changed"]
+    assert "evil" not in program.read_text()
+    assert not call_module(app_install, **given)["changed"]
+
+
+def test_lists_are_for_root_and_go_with_their_versions(
+    call_module: Any, options: dict[str, Any], archive: Archive
+) -> None:
+    for number, word in enumerate(("one", "two", "three")):
+        call_module(app_install, **options, version=f"{number}-{word}", archive=archive(word))
+    lists = Path(options["lists"], "agent")
+    assert sorted(path.name for path in lists.iterdir()) == ["1-two.json", "2-three.json"]
+    assert lists.stat().st_mode & 0o077 == 0
+
+
+@pytest.fixture
+def by_package(call_module: Any, options: dict[str, Any], archive: Archive) -> Path:
+    """A program that a package brought: the version 1.5."""
+    call_module(app_install, **options, version="1.5-package", archive=archive("package"))
+    programs.set_managed(Path(options["lists"], "agent"), "1.5-package")
+    return Path(options["directory"], "agent")
+
+
+@pytest.mark.parametrize("version", ["1.5-role", "1.4-role", "1-role"])
+def test_what_a_package_brought_stays(
+    call_module: Any, options: dict[str, Any], archive: Archive, by_package: Path, version: str
+) -> None:
+    done = call_module(app_install, **options, version=version, archive=archive("role"))
+    assert (done["changed"], done["managed"], done["path"]) == (False, True, str(by_package / "1.5-package"))
+    assert said(options) == "package"
+
+
+def test_a_newer_release_of_the_collection_takes_over(
+    call_module: Any, options: dict[str, Any], archive: Archive, by_package: Path
+) -> None:
+    done = call_module(app_install, **options, version="1.10-role", archive=archive("role"))
+    assert (done["changed"], done["managed"], said(options)) == (True, False, "role")
+    assert programs.managed(Path(options["lists"], "agent")) is None
+    assert by_package.is_dir()
+
+
+def test_what_a_package_brought_and_somebody_altered_is_replaced(
+    call_module: Any, options: dict[str, Any], archive: Archive, by_package: Path
+) -> None:
+    (by_package / "1.5-package" / "lib" / "bocage_agent" / "main.py").write_text("")
+    done = call_module(app_install, **options, version="1.4-role", archive=archive("role"))
+    assert (done["changed"], done["managed"], said(options)) == (True, False, "role")

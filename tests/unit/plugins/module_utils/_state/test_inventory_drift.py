@@ -75,12 +75,13 @@ def test_an_interface_that_is_down_has_no_key_to_differ() -> None:
 
 def test_services_of_a_host_say_what_is_wrong_with_them() -> None:
     sections = {
+        "agent": {"drift": ["/opt/bocage/agent/1/lib/a.py was altered on the host."]},
         "gateway": {"drift": []},
         "routing": {"drift": ["The path to fd00::1 is down."]},
         "segments": {"drift": ["The election of segments has been silent for 100 seconds."]},
         "system": {"drift": ["no service"]},
     }
-    assert service_drift(sections) == {name: sections[name]["drift"] for name in ("routing", "segments")}
+    assert service_drift(sections) == {name: sections[name]["drift"] for name in ("agent", "routing", "segments")}
 
 
 def test_seals_that_are_broken_or_refused_are_drift() -> None:
