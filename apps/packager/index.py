@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,10 +10,8 @@ from typing import TYPE_CHECKING
 
 from bocage_core._common import atomic
 from bocage_core._common.errors import BadInput
-from bocage_core._packages import certificates, entry_names
+from bocage_core._packages import certificates
 from bocage_core._packages import index as indexes
-from bocage_core._packages.container import open_container
-from bocage_core._packages.control import parse_control
 
 from .answers import Answer
 
@@ -38,13 +35,7 @@ def index_of(packages: Iterable[tuple[str, Path]]) -> tuple[bytes, list[str]]:
     listed: list[indexes.Listed] = []
     signers: dict[str, x509.Certificate] = {}
     for name, path in packages:
-        with open_container(path) as container:
-            control = parse_control(container.control_raw, f"the control file of {path.name}")
-            chain = certificates.load_chain(container.certificates_raw, f"{entry_names.CERTIFICATE} in {path.name}")
-        with path.open("rb") as stream:
-            # WAPT's agents know files by it; it proves nothing, and nothing here relies on it
-            md5 = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-            size = stream.tell()
-        signers |= {certificates.fingerprint_of(one): one for one in chain}
-        listed.append(indexes.Listed(control, name, size, md5))
+        found = indexes.read_package(name, path)
+        signers |= {certificates.fingerprint_of(one): one for one in found.chain}
+        listed.append(found.listed)
     return indexes.write_index(listed, signers.values()), sorted(str(one.control) for one in listed)

@@ -10,8 +10,10 @@ Repositories are made here, with keys of their own, and read from a folder, so t
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import os
+import re
 import resource
 import statistics
 import subprocess
@@ -21,6 +23,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "tests/unit/plugins/module_utils"
@@ -28,13 +31,15 @@ sys.path[:0] = [str(ROOT / "build/src"), str(UNIT), str(UNIT / "_packages")]
 
 import package_maker  # noqa: E402
 import packages_solve  # noqa: E402
-from bocage_core._packages import acceptance, control  # noqa: E402
+from bocage_core._packages import acceptance, control, repository_edit, repository_publish, target_custom  # noqa: E402
+from bocage_core._packages import repository_layout as layout  # noqa: E402
 from bocage_core._packages import tuf_library as tuf  # noqa: E402
 from bocage_core._packages.certificates import Trust  # noqa: E402
 from figures import figure, missing  # noqa: E402
 from party_maker import AT  # noqa: E402
 from runs import BenchError, run, say  # noqa: E402
 from signed_repository import NOW, SignedRepository  # noqa: E402
+from zip_maker import Part, make_zip  # noqa: E402
 
 # Reads every value, as an agent does.
 PYTHON_DEBIAN = """
@@ -113,9 +118,33 @@ def index(folder: Path) -> None:
     figure("packages.index_parse.ratio_to_python_debian", theirs / taken, "ratio")
 
 
+class Filled(SignedRepository):
+    """Its packages are archives as those of an estate: the index for agents of WAPT is made of them."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._pattern = package_maker.contents(package_maker.build(folder, {"data": b"1"}, depends="", version="1.0-0"))
+
+    def package(self, path: str, content: bytes = b"", **words: str) -> repository_edit.Addition:
+        name, _slash, version = path.rpartition("/")[2].removesuffix(".wapt").partition("_")
+        own = {b": tis-app\n": f": {name}\n", b": 1.0-0\n": f": {version}\n"}
+        control_raw = self._pattern["WAPT/control"]
+        for word, text in own.items():
+            control_raw = control_raw.replace(word, text.encode())
+        # of a size as it is, and like no other, as signatures are
+        signature = b"signature         : " + base64.b64encode(os.urandom(256)) + b"\n"
+        control_raw = re.sub(rb"^signature +: .*\n", signature, control_raw, flags=re.MULTILINE)
+        found = self.folder / "sources" / path.replace("/", "-")
+        found.parent.mkdir(exist_ok=True)
+        parts = {**self._pattern, "WAPT/control": control_raw}
+        found.write_bytes(make_zip([Part(part, data) for part, data in parts.items()]))
+        said = target_custom.from_control(control.parse_control(control_raw).fields, control_raw)
+        return repository_edit.add_file(path, found, said.to_dict())
+
+
 def filled(folder: Path, targets: int) -> SignedRepository:
     folder.mkdir()
-    signed = SignedRepository(folder)
+    signed = Filled(folder)
     signed.publish(*(f"base/app{number}_1.0-{number % 50}.wapt" for number in range(targets)))
     return signed
 
@@ -160,13 +189,32 @@ def update(folder: Path, sizes: tuple[int, ...]) -> None:
 
 
 def publish(folder: Path, targets: int) -> None:
+    """One package more, beside the same without the index for agents of WAPT."""
     signed = filled(folder / "publish", targets)
     numbers = iter(range(1000))
-    taken = turns(ROUNDS, lambda: signed.publish(f"base/one_1.0-{next(numbers)}.wapt"))[0]
+
+    def one() -> None:
+        signed.publish(f"base/one_1.0-{next(numbers)}.wapt")
+
+    def without_index() -> None:
+        with patch.object(repository_publish, "_index_steps", return_value=[]):
+            one()
+
+    # those that had none are made up for first, so that each round makes up for one
+    taken, bare = [], []
+    for _round in range(ROUNDS):
+        bare.append(spent(without_index))
+        one()
+        taken.append(spent(one))
     started = time.perf_counter()
-    signed.publish("base/last_1.0-1.wapt")
-    figure(f"packages.publish.{targets}.cpu_seconds", taken, "s")
-    figure(f"packages.publish.{targets}.seconds", time.perf_counter() - started, "s")
+    one()
+    wall = time.perf_counter() - started
+    mine, other = statistics.median(taken), statistics.median(bare)
+    figure(f"packages.publish.{targets}.cpu_seconds", mine, "s", other)
+    figure(f"packages.publish.{targets}.ratio_to_without_index", mine / other, "ratio")
+    figure(f"packages.publish.{targets}.seconds", wall, "s")
+    index_bytes = (signed.public / layout.INDEX).stat().st_size
+    figure(f"packages.publish.{targets}.index_bytes", index_bytes, "bytes")
 
 
 def main() -> int:

@@ -25,7 +25,7 @@ MAX_MEMBERS = 20_000
 MAX_LIST_BYTES = 64 * 1024 * 1024
 _LIST = re.compile(r"lists/([a-z][a-z0-9-]{0,80})\.json")
 _FILE = re.compile(r"files/([0-9]{1,6})")
-_ROOT, _INDEX, _NAMES = "root.json", "Packages", "names"
+_ROOT, _NAMES = "root.json", "names"
 
 
 def write_change(change: Change, path: Path) -> int:
@@ -39,8 +39,6 @@ def write_change(change: Change, path: Path) -> int:
                 _add(archive, _ROOT, change.root)
             for role in sorted(change.lists):
                 _add(archive, f"lists/{role}.json", change.lists[role])
-            if change.index is not None:
-                _add(archive, _INDEX, change.index)
             _add(archive, _NAMES, "\n".join(names).encode())
             for number, name in enumerate(names):
                 brought += change.files[name].stat().st_size
@@ -62,8 +60,6 @@ def read_change(path: Path, folder: Path) -> Change:
                     names = _read(archive, member).decode("utf-8", "strict").split("\n")
                 elif member.name == _ROOT:
                     change.root = _read(archive, member)
-                elif member.name == _INDEX:
-                    change.index = _read(archive, member)
                 elif found := _LIST.fullmatch(member.name):
                     change.lists[found[1]] = _read(archive, member)
                 else:

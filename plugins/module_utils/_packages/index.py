@@ -10,6 +10,7 @@ what it leaves out or whether it is an old one; so our own agent asks the reposi
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import zipfile
@@ -17,11 +18,13 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._common.errors import BadInput, opening
 from .._common.refused import Refused
-from . import acceptance, certificates, control
+from . import acceptance, certificates, control, entry_names
+from .container import open_container
 from .control import Control
 
 if TYPE_CHECKING:
@@ -84,6 +87,28 @@ class Listed:
     md5sum: str
 
 
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What a package says of itself, without a look at its signatures."""
+
+    listed: Listed
+    control_raw: bytes
+    chain: tuple[x509.Certificate, ...]
+
+
+def read_package(name: str, path: Path) -> Package:
+    """A package by the name that it is served under. Raises Refused or BadInput where it cannot be read."""
+    with open_container(path) as container:
+        raw = container.control_raw
+        found = control.parse_control(raw, f"the control file of {path.name}")
+        chain = certificates.load_chain(container.certificates_raw, f"{entry_names.CERTIFICATE} in {path.name}")
+    with path.open("rb") as stream:
+        # agents of WAPT know files by it; it proves nothing, and nothing here relies on it
+        md5 = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        size = stream.tell()
+    return Package(Listed(found, name, size, md5), raw, chain)
+
+
 def read_index(raw: bytes, trust: Trust, at: datetime, what: str = "the index") -> Index:
     """The entries of an index that a signer trusted at the time `at` signed, and the others.
 
@@ -122,10 +147,8 @@ def write_index(packages: Iterable[Listed], chains: Iterable[x509.Certificate]) 
 
     Raises BadInput.
     """
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    stanzas = sorted(_stanza(package) for package in packages)
-    by_name = {f"ssl/{certificates.fingerprint_of(one)}.crt": one.public_bytes(Encoding.PEM) for one in chains}
+    stanzas = sorted(stanza_of(package) for package in packages)
+    by_name = {f"ssl/{certificates.fingerprint_of(one)}.crt": pem_of(one) for one in chains}
     output = io.BytesIO()
     with zipfile.ZipFile(output, "w") as archive:
         for name, content in ((NAME, b"\n".join(stanzas)), *sorted(by_name.items())):
@@ -135,7 +158,24 @@ def write_index(packages: Iterable[Listed], chains: Iterable[x509.Certificate]) 
     return output.getvalue()
 
 
-def _stanza(package: Listed) -> bytes:
+def pem_of(certificate: x509.Certificate) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return certificate.public_bytes(Encoding.PEM)
+
+
+def members_of(raw: bytes) -> tuple[int, dict[str, bytes]]:
+    """The checksum of the list of packages, and all other members, of an index that we made. Raises ValueError."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            crc = archive.getinfo(NAME).CRC
+            return crc, {name: archive.read(name) for name in archive.namelist() if name != NAME}
+    except (zipfile.BadZipFile, zlib.error, KeyError) as error:
+        raise ValueError("no index") from error
+
+
+def stanza_of(package: Listed) -> bytes:
+    """The package as an index has it. Raises BadInput."""
     name = str(package.control)
     if package.size < 0 or not _MD5.fullmatch(package.md5sum) or not _FILE_NAME.fullmatch(package.filename):
         raise BadInput(

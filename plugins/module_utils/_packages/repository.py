@@ -53,7 +53,6 @@ def publish(
     now: datetime,
     *,
     removals: Iterable[str] = (),
-    index: bytes | None = None,
     lifetimes: layout.Lifetimes = layout.DEFAULT_LIFETIMES,
 ) -> edit.Change:
     """Prepare and commit on one machine, which holds the keys of the lists only while this runs.
@@ -64,7 +63,6 @@ def publish(
     with store.locked():
         repository_refresh.finish(store, online, now, lifetimes)
     change = edit.prepare(store, additions, removals, signers, now, lifetimes)
-    change.index = index
     repository_publish.commit(folder, change, online, now, lifetimes)
     return change
 
@@ -76,8 +74,7 @@ def retire(
     online: OnlineKeys,
     now: datetime,
     *,
-    index: bytes | None = None,
     lifetimes: layout.Lifetimes = layout.DEFAULT_LIFETIMES,
 ) -> edit.Change:
     """List some targets no longer; `clear` removes their files once no reader can need them."""
-    return publish(folder, (), signers, online, now, removals=paths, index=index, lifetimes=lifetimes)
+    return publish(folder, (), signers, online, now, removals=paths, lifetimes=lifetimes)

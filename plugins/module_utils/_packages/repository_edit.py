@@ -41,8 +41,6 @@ class Change:
 
     lists: dict[str, bytes] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
-    index: bytes | None = None
-    """The new `Packages` for agents of WAPT, made from the same data; None leaves it as it is."""
     root: bytes | None = None
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from .._common.errors import BadInput
 from .._common.refused import Refused
+from . import index_upkeep, repository_refresh, repository_root, target_custom
 from . import repository_layout as layout
-from . import repository_refresh, repository_root, target_custom
 from . import repository_roles as roles
 from . import tuf_library as tuf
 from .repository_edit import Change
@@ -66,7 +66,7 @@ def commit(
         store.root_bytes()
         if change.root is not None:
             repository_root.check(change.root, store.root_bytes(), now)
-        if change.lists or change.root is not None or change.index is not None:
+        if change.lists or change.root is not None:
             _take_in(store, change, online, now, lifetimes, root_first)
 
 
@@ -91,8 +91,7 @@ def _take_in(
             raise BadInput(f"The change lists {one.path} and does not bring its file; add the file to it.")
     journal.steps += [["place", staged, name] for name, staged in stored.items()]
     journal.steps += [["point", origin, plain] for plain, origin in checked.plain.items()]
-    if change.index is not None:
-        journal.steps.append(["replace", journal.stage(change.index), layout.INDEX])
+    journal.steps += _index_steps(store, checked, journal, stored)
     for role, raw in change.lists.items():
         version = checked.versions[role]
         journal.steps.append(["place", journal.stage(raw), layout.metadata_file(role, version)])
@@ -102,6 +101,26 @@ def _take_in(
         journal.root, journal.root_first = journal.stage(change.root), root_first
     journal.commit()
     finish(store, online, now, lifetimes)
+
+
+def _index_steps(store: Store, checked: _Checked, journal: Journal, stored: Mapping[str, str]) -> list[list[str]]:
+    """Agents of WAPT get an index of what will be served; one that is too big for them is none."""
+
+    def targets(name: str, version: int) -> tuf.Targets:
+        given = checked.metadata.get(name)
+        signed: tuf.Targets
+        signed = given.signed if given and given.signed.version == version else store.role(name, version).signed
+        return signed
+
+    def file(name: str) -> Path:
+        return journal.staged(stored[name]) if name in stored else store.public / name
+
+    served = index_upkeep.Served(checked.delegations, {**checked.heads, **checked.versions}, targets, file)
+    try:
+        index = index_upkeep.renewed(store.public / layout.INDEX, served)
+    except BadInput:
+        return [["remove", "", layout.INDEX]]
+    return [] if index is None else [["replace", journal.stage(index), layout.INDEX]]
 
 
 class _Checked:

@@ -76,7 +76,7 @@ class _Copy:
         self._lists(trusted)
         if packages:
             self._packages()
-            self._plain_names()
+            self._plain_names(trusted.snapshot.version)
         for name, raw in self.metadata.items():
             self._write(name, raw)
         self._write(layout.metadata_file("snapshot", trusted.snapshot.version), self._verified("snapshot"))
@@ -134,7 +134,7 @@ class _Copy:
             fresh.replace(stored)
             atomic.sync_directory(stored.parent)
 
-    def _plain_names(self) -> None:
+    def _plain_names(self, snapshot: int) -> None:
         """Agents of WAPT verify their packages themselves; the index is theirs, and is copied as it is."""
         plain = {
             name: layout.target_file(path, one.hashes["sha256"])
@@ -146,6 +146,8 @@ class _Copy:
             make_folder(path.parent)
             if not (path.is_file() and path.samefile(self.store.public / origin)):
                 point(self.store.public / origin, path)
+        if self._has_index(snapshot):
+            return
         try:
             index = self.fetcher.download_bytes(f"{self.url}{layout.INDEX}", _MAX_INDEX)
         except tuf.exceptions.DownloadHTTPError:
@@ -155,6 +157,15 @@ class _Copy:
             for path in (self.store.public / folder).glob("*.wapt"):
                 if f"{folder}/{path.name}" not in plain:
                     path.unlink()
+
+    def _has_index(self, snapshot: int) -> bool:
+        """It changes with the lists alone, and is large; the timestamp is what was written last of the copy before."""
+        try:
+            served = self.store.timestamp()
+        except BocageError:
+            return False
+        there = (self.store.public / layout.INDEX).is_file()
+        return there and served is not None and bool(served.signed.snapshot_meta.version == snapshot)
 
     def _roots(self, newest: int) -> None:
         """All roots there ever were: a host may have been enrolled, or asleep, since any of them."""

@@ -166,6 +166,10 @@ class Journal:
             raise BadInput(f"The file {source} is not the one that was signed; it changed since. Prepare it again.")
         return name
 
+    def staged(self, name: str) -> Path:
+        """Where a file lies whose name `stage_file` gave."""
+        return self._staging / name
+
     def commit(self) -> None:
         """From here on the change will happen."""
         document = {

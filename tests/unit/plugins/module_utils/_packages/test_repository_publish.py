@@ -54,13 +54,12 @@ def test_only_the_delegation_of_developers_may_execute(signed: SignedRepository)
 
 
 def test_agents_of_wapt_find_the_same_files_under_plain_names(signed: SignedRepository) -> None:
-    signed.publish("base/a_1.wapt", "unit/u_1.wapt", "host/lyon/h.wapt", "crl/estate.crl", index=b"PK")
+    signed.publish("base/a_1.wapt", "unit/u_1.wapt", "host/lyon/h.wapt", "crl/estate.crl")
     plain = {"wapt/a_1.wapt": "base/a_1.wapt", "wapt/u_1.wapt": "unit/u_1.wapt", "wapt-host/h.wapt": "host/lyon/h.wapt"}
     listed = repository_publish.listing(signed.path)
     for name, path in plain.items():
         stored = signed.public / layout.target_file(path, listed[path]["sha256"])
         assert (signed.public / name).samefile(stored)
-    assert (signed.public / "wapt/Packages").read_bytes() == b"PK"
     assert not (signed.public / "wapt/estate.crl").exists()
 
 
@@ -68,7 +67,7 @@ def test_a_web_server_can_read_everything_that_is_served(tmp_path: Path) -> None
     before = os.umask(0o077)
     try:
         signed = SignedRepository(tmp_path)
-        signed.publish("base/a_1.wapt", "host/paris/h.wapt", index=b"PK")
+        signed.publish("base/a_1.wapt", "host/paris/h.wapt")
         replicate(str(signed.public), tmp_path / "replica", signed.root, at=NOW)
     finally:
         os.umask(before)
@@ -120,7 +119,7 @@ def test_packages_come_before_the_lists_and_the_timestamp_last(
             return real(origin, place, *rest, **options)
 
         monkeypatch.setattr(os, name, noted)
-    signed.publish("base/a_1.wapt", index=b"PK")
+    signed.publish("base/a_1.wapt")
     kept = [one for one in order if one.startswith("public/") and not one.endswith(".new")]
     assert [one.replace(one.rpartition("/")[2].partition(".")[0] + ".a", "HASH.a") for one in kept] == [
         "public/targets/base/HASH.a_1.wapt",
