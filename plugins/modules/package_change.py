@@ -16,6 +16,9 @@ description:
   - Without O(exported) the change begins a repository. With it, delegations that are others than those declared are
     brought to them, or else packages are listed and retired. What is listed already changes nothing.
   - Lists of the same signers that end within two weeks are signed anew with them.
+  - Each package is judged first as hosts judge it, under the authorities and lists of revoked certificates in
+    O(trust_directory). One that they would refuse is refused with their reason, and so is one whose version is listed
+    already with other bytes.
 author:
   - The Bocage maintainers (@bocage-fleet)
 extends_documentation_fragment:
@@ -38,7 +41,9 @@ options:
     description: File that C(bocage-package export) wrote on the publisher; left out where there is no repository yet.
     type: path
   trust_directory:
-    description: Folder with C(root.json), and in C(keys) the public keys of holders by name.
+    description: >-
+      Folder with C(root.json), in C(keys) the public keys of holders by name, C(authorities.pem), and in C(crl) the
+      lists of revoked certificates.
     type: path
     required: true
   secret_directory:
@@ -66,7 +71,7 @@ options:
     default: []
     suboptions:
       file:
-        description: The C(.wapt) file.
+        description: The C(.wapt) file, with the name that its control file gives it.
         type: path
         required: true
       site:
@@ -109,7 +114,7 @@ EXAMPLES = r"""
     secret_directory: ~/.config/bocage/packages
     passphrase_file: ~/.config/bocage/packages.passphrase
     packages:
-      - file: editor_2.0-1.wapt
+      - file: editor_2.0-1_PROD.wapt
 """
 
 RETURN = r"""
@@ -118,7 +123,7 @@ steps:
   type: list
   elements: str
   returned: success
-  sample: ["publish base/editor_2.0-1.wapt"]
+  sample: ["publish base/editor_2.0-1_PROD.wapt"]
 again:
   description: Whether this change has to be taken in before packages can be listed, as it begins or delegates.
   type: bool
@@ -147,7 +152,7 @@ try:
     from ansible_collections.bocage.fleet.plugins.module_utils._packages import (
         change_archive,
         change_plan,
-        repository_edit,
+        publishable,
         repository_keys,
         repository_roles,
     )
@@ -193,8 +198,9 @@ def plan(options: dict, work: Path):
     planned = change_plan.delegate(store, wanted, signers, now, root)
     if not planned.empty or planned.change.root is not None:
         return planned, True
-    additions = [change_plan.addition_of(Path(one["file"]), one["site"]) for one in options["packages"]]
-    additions += [repository_edit.add_file(one["path"], Path(one["file"])) for one in options["files"]]
+    packages = [(Path(one["file"]), one["site"]) for one in options["packages"]]
+    additions = change_plan.additions_of(store, packages, lambda: publishable.estate_trust(trust), now)
+    additions += [publishable.other_file(one["path"], Path(one["file"])) for one in options["files"]]
     return change_plan.publish(store, additions, options["retired"], signers, now), False
 
 

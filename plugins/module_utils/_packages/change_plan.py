@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import re
 import tarfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from .._common.errors import BadInput
-from . import repository, repository_edit, repository_keys, target_custom
+from . import publishable, repository, repository_edit, repository_keys
 from . import repository_layout as layout
 from . import repository_roles as roles
 from . import tuf_library as tuf
-from .container import open_container
-from .control import parse_control
-from .kinds import target_path
+from .certificates import Trust
 from .repository_replica import replicate
 from .repository_store import Store
 
@@ -61,13 +59,25 @@ def take_exported(archive: Path, work: Path, root: bytes, now: datetime) -> Stor
     return Store(work / "copy")
 
 
-def addition_of(package: Path, site: str = "") -> repository_edit.Addition:
-    """A package as a target: its path, and what is signed of it there. Raises Refused or BadInput."""
-    with open_container(package) as container:
-        raw = container.control_raw
-    control = parse_control(raw, f"the control file of {package}")
-    path = target_path(control, site, "say of which site, so that its signer is known")
-    return repository_edit.add_file(path, package, target_custom.from_control(control.fields, raw).to_dict())
+def additions_of(
+    store: Store, packages: Iterable[tuple[Path, str]], trust: Callable[[], Trust], now: datetime
+) -> list[repository_edit.Addition]:
+    """Packages, each with the site of its host or "", as targets that hosts would take. Raises Refused or BadInput.
+
+    `trust` is asked only where there are packages: an estate may have lists of revoked certificates before it has any.
+    """
+    given = list(packages)
+    if not given:
+        return []
+    trusted = trust()
+    rights = publishable.delegated_rights(store.role("targets", store.heads()["targets"]).signed)
+    found: dict[str, repository_edit.Addition] = {}
+    for file, site in given:
+        one = publishable.package(file, site, trusted, now, rights, "say of which site, so that its signer is known")
+        if one.target.path in found:
+            raise BadInput(f"{file} is the second package for {one.target.path}; publish one of them.")
+        found[one.target.path] = one
+    return list(found.values())
 
 
 def begin(
@@ -111,11 +121,11 @@ def publish(
     now: datetime,
 ) -> Planned:
     """List targets and retire others; lists of the same signers that end soon are signed anew with them."""
-    heads = store.heads()
-    top = store.role("targets", heads["targets"]).signed
-    listed = {path: one for name in _lists(store, heads, top) for path, one in name.items()}
-    new = [one for one in additions if not _same(listed.get(one.target.path), one.target)]
-    gone = [path for path in removals if path in listed]
+    top = store.role("targets", store.heads()["targets"]).signed
+    served = listed(store)
+    new = [one for one in additions if not _same(served.get(one.target.path), one.target)]
+    publishable.refuse_other_bytes(served, new)
+    gone = [path for path in removals if path in served]
     needed = {repository_edit.role_of(top, path) for path in (*(one.target.path for one in new), *gone)}
     for role in sorted(needed):
         if not signers.get(role):
@@ -130,13 +140,19 @@ def publish(
     return Planned(change, tuple(steps))
 
 
-def _lists(store: Store, heads: Mapping[str, int], top: tuf.Targets) -> Iterable[dict[str, tuf.TargetFile]]:
-    for name in roles.delegated(top):
+def listed(store: Store) -> dict[str, tuf.TargetFile]:
+    """All targets that are served, by path."""
+    heads = store.heads()
+    found: dict[str, tuf.TargetFile] = {}
+    for name in roles.delegated(store.role("targets", heads["targets"]).signed):
         signed = store.role(name, heads[name]).signed
         bins = roles.bins_in(signed, name)
-        yield signed.targets
-        for one in [] if bins is None else bins.get_roles():
-            yield store.role(one, heads[one]).signed.targets
+        for one in [
+            signed,
+            *(store.role(inside, heads[inside]).signed for inside in (bins.get_roles() if bins else ())),
+        ]:
+            found |= one.targets
+    return found
 
 
 def _same(served: tuf.TargetFile | None, wanted: tuf.TargetFile) -> bool:

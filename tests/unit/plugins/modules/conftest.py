@@ -4,12 +4,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+
+# what tests of this folder share, and makers of packages
+_HERE = Path(__file__).parent
+sys.path[:0] = [str(_HERE), *(str(_HERE.parent / "module_utils" / name) for name in ("", "_packages"))]
 
 Call = Callable[..., dict[str, Any]]
 

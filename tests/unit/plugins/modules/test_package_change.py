@@ -3,69 +3,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.bocage.fleet.plugins.module_utils._common import timestamps
-from ansible_collections.bocage.fleet.plugins.module_utils._packages import repository_keys, repository_root
 from ansible_collections.bocage.fleet.plugins.modules import package_change
-from bocage_packager.main import main as packager
-
-PASSPHRASE = "three words of bread"
-
-
-class Estate:
-    """Trust and keys as package_trust.yml leaves them, and a publisher beside."""
-
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder, self.capsys = folder, capsys
-        self.trust, self.secret = folder / "trust", folder / "secret"
-        (self.trust / "keys").mkdir(parents=True)
-        self.secret.mkdir()
-        (folder / "passphrase").write_text(f"{PASSPHRASE}\n")
-        keys = {}
-        for name in ("root-1", "root-2", "root-3", "targets-1", "rollouts", "crl"):
-            keys[name] = repository_keys.generate_key_file(self.secret / f"{name}.key", PASSPHRASE.encode())
-            (self.trust / "keys" / f"{name}.pub").write_bytes(repository_keys.write_public_key(keys[name]))
-        online = self.packager("online-keys", folder / "online")["public"]
-        keys |= {role: repository_keys.read_public_key(text.encode()) for role, text in online.items()}
-        plan = repository_root.RootPlan(
-            repository_root.holders([keys[f"root-{number}"] for number in (1, 2, 3)], 2),
-            *(repository_root.holders([keys[name]]) for name in ("targets-1", "snapshot", "timestamp")),
-        )
-        signers = [
-            repository_keys.load_signer(self.secret / f"root-{number}.key", PASSPHRASE.encode()) for number in (1, 2)
-        ]
-        draft = repository_root.draft(plan, None, timestamps.now())
-        (self.trust / "root.json").write_bytes(repository_keys.sign(draft, signers, "root"))
-
-    def packager(self, *words: object) -> dict[str, Any]:
-        self.capsys.readouterr()
-        status = packager(["--json", *(str(word) for word in words)])
-        answer: dict[str, Any] = json.loads(self.capsys.readouterr().out)
-        assert status == 0, answer
-        return answer
-
-    def options(self, **more: Any) -> dict[str, Any]:
-        return {
-            "output": str(self.folder / "signed.change"),
-            "trust_directory": str(self.trust),
-            "secret_directory": str(self.secret),
-            "passphrase_file": str(self.folder / "passphrase"),
-            "targets_holders": ["targets-1"],
-            "delegations": ["rollouts"],
-            **more,
-        }
-
-    def exported(self) -> str:
-        self.packager("export", "--output", self.folder / "exported.tar", self.folder / "repository")
-        return str(self.folder / "exported.tar")
-
-    def commit(self) -> dict[str, Any]:
-        change, keys = self.folder / "signed.change", self.folder / "online"
-        return self.packager("commit", change, "--keys", keys, self.folder / "repository")
+from publishing_estate import PASSPHRASE, Estate
 
 
 @pytest.fixture
@@ -135,6 +78,7 @@ def test_a_publisher_that_lies_is_not_believed(estate: Estate, call_module: Any,
         ({"files": [{"path": "etc/passwd", "file": "/etc/hostname"}]}, "is not the path of a target"),
         ({"files": [{"path": "rollouts/x", "file": "/nonexistent"}]}, "The file /nonexistent cannot be read"),
         ({"packages": [{"file": "/nonexistent.wapt"}]}, "/nonexistent.wapt"),
+        ({"files": [{"path": "base/x_1.wapt", "file": "/etc/hostname"}]}, "give /etc/hostname among the packages"),
     ],
 )
 def test_what_cannot_be(estate: Estate, call_module: Any, changes: dict[str, Any], sentence: str) -> None:
