@@ -100,9 +100,12 @@ def _packages(given: list[str]) -> int:
     try:
         return do_packages(given)
     except BocageError as error:
-        return _fault(str(error))
+        message = str(error)
     except OSError as error:
-        return _fault(f"{error.strerror}: {error.filename or 'a file of the agent'}.")
+        message = f"{error.strerror}: {error.filename or 'a file of the agent'}."
+    if "--json" in given:
+        _show({"error": message})
+    return _fault(message)
 
 
 def _report(settings: Settings) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,8 +12,10 @@ from bocage_core._common import timestamps
 from bocage_core._common.errors import BadInput, BocageError
 from bocage_core._common.refused import Refused
 
+from . import packages_asked
 from . import packages_plan as plans
 from .packages_cache import Cache
+from .packages_changes import Foreseen, Standing, with_plan, without
 from .packages_plan import Plan
 from .packages_ports import Library, Offer, Solution, Unreachable
 from .packages_runner import Runner
@@ -79,9 +81,9 @@ class Engine:
             raise BocageError(f"{error} {self._times()}") from error
         return self._planned(online=True)
 
-    def upgrade(self, *, download_only: bool = False) -> bool:
+    def upgrade(self, *, download_only: bool = False, refresh: bool = True) -> bool:
         """Bring the host to what it should have; whether all of it went well."""
-        online = self._refresh_if_possible()
+        online = self._refresh_if_possible(wanted=refresh)
         plan = self._planned(online=online)
         if download_only:
             if not online:
@@ -89,66 +91,80 @@ class Engine:
             return not self._fetch(plan.install, online=True)[1] and not plan.missing
         return self._carry_out(plan, online=online)
 
-    def install(self, requests: Sequence[str], by: str) -> bool:
-        """Have these packages from now on; nothing else is touched but what they need."""
-        online = self._refresh_if_possible()
-        named = {name: request for request in requests for name in self._library.names(request)}
-        if not named:
-            raise BadInput("No package is named; write for example `bocage-agent install firefox`.")
-        if refused := sorted(set(named) & set(self._settings.forbidden)):
-            raise BadInput(f"The package {refused[0]} is forbidden on this host; ask who maintains its settings.")
-        rows = self._store.rows()
-        known = {name: rows[name] for name in named if name in rows and rows[name].wanted == ""}
-        with self._store.step() as step:  # a removal that was asked for is taken back
-            for row in known.values():
-                put_row(step, replace(row, wanted=None))
-        asked = {**self._store.requests(), **named}
-        plan = self._plan(asked, online=online, renew=lambda name: name in named)
-        if lacking := {name: why for name, why in plan.missing.items() if name in named}:
-            if not online:
-                raise BocageError(
-                    f"{' and '.join(lacking)} cannot be had without a repository: {self._store.fact('last_problem')}"
-                )
-            raise BocageError(" ".join(f"{name}: {why}." for name, why in lacking.items()))
-        closure = self._closure(named, plan.wanted)
-        at = timestamps.write(self._clock())
+    def install(self, requests: Sequence[str], by: str, *, ensure: bool = False, refresh: bool = True) -> bool:
+        """Have these packages from now on; nothing else is touched but what they need.
+
+        With `ensure`, what is installed and fits to a request is not upgraded.
+        """
+        online = self._refresh_if_possible(wanted=refresh)
+        named, plan, closure = self._asked_for(requests, ensure=ensure, online=online)
+        rows, at = self._store.rows(), timestamps.write(self._clock())
         with self._store.step() as step:
             for name, request in named.items():
                 step.execute("INSERT OR REPLACE INTO request VALUES (?,?,?,?)", (name, request, by, at))
+                # a removal that was asked for is taken back
+                if name in rows and rows[name].wanted == "":
+                    put_row(step, replace(rows[name], wanted=None))
             self._put_rows(step, plan, only=closure)
         return self._carry_out(plan, online=online, only=closure)
 
-    def remove(self, names: Sequence[str]) -> bool:
-        """Remove what was installed, by its recorded uninstall."""
+    def remove(self, names: Sequence[str], *, ensure: bool = False) -> bool:
+        """Remove what was installed, by its recorded uninstall; with `ensure`, what is not there is good as it is."""
+        installed, absent = packages_asked.going(names, self._settings, self._store, self._library, ensure=ensure)
         rows = self._store.rows()
-        for name in names:
-            if name not in rows or (rows[name].version is None and self._store.uninstall(name) is None):
-                raise BadInput(f"The package {name} is not installed on this host.")
-            users = [one for one in plans.dependents(name, rows, self._library.names) if one not in names]
-            if users:
-                raise BadInput(f"The package {name} stays: {', '.join(users[:5])} needs it; remove that first.")
-            if self._is_required(name):
-                raise BadInput(f"The package {name} stays: the settings of this host require it.")
         with self._store.step() as step:
-            for name in names:
+            for name in absent:
+                forget(step, name)
+            for name in installed:
                 step.execute("DELETE FROM request WHERE name=?", (name,))
                 put_row(step, replace(rows[name], wanted="", state="NEED-REMOVE", reason="Asked for"))
         # of two that go together, the one that needs the other goes first
-        ordered = sorted(names, key=lambda name: len(plans.dependents(name, rows, self._library.names)))
+        ordered = sorted(installed, key=lambda name: len(plans.dependents(name, rows, self._library.names)))
         done = [self._steps.remove(self._store.rows()[name]) for name in ordered]
         self._enforce()
         return all(done)
 
-    def forget(self, names: Sequence[str]) -> None:
+    def forget(self, names: Sequence[str], *, ensure: bool = False) -> None:
         """Know nothing of packages any more, without removing anything of theirs."""
-        rows = self._store.rows()
-        for name in names:
-            if name not in rows:
-                raise BadInput(f"The package {name} is not known on this host.")
+        known = packages_asked.known(names, self._store, ensure=ensure)
         with self._store.step() as step:
-            for name in names:
+            for name in known:
                 forget(step, name)
         self._enforce()
+
+    # the same, foreseen: metadata may be refreshed, and nothing else of the host changes
+
+    def standing(self) -> Standing:
+        return Standing(self._store.rows(), self._store.requests())
+
+    def compare(self, first: str, second: str) -> int:
+        return self._library.compare(first, second)
+
+    def last_problem(self) -> str:
+        """Why the last refresh of metadata failed; empty where it did not."""
+        return self._store.fact("last_problem") or ""
+
+    def foresee_upgrade(self, *, refresh: bool = True) -> Foreseen:
+        online = self._refresh_if_possible(wanted=refresh)
+        before = self.standing()
+        plan = self._plan(before.requests, online=online, renew=lambda name: True)
+        due, rivals = self._due(plan, None)
+        after = with_plan(before, plan, due, rivals, before.requests)
+        return Foreseen(after, not plan.missing and not self._untrusted)
+
+    def foresee_install(self, requests: Sequence[str], *, ensure: bool = False, refresh: bool = True) -> Foreseen:
+        online = self._refresh_if_possible(wanted=refresh)
+        named, plan, closure = self._asked_for(requests, ensure=ensure, online=online)
+        due, rivals = self._due(plan, closure)
+        before = self.standing()
+        asked = {**before.requests, **named}
+        return Foreseen(with_plan(before, replace(plan, missing={}), due, rivals, asked), not self._untrusted)
+
+    def foresee_removal(self, names: Sequence[str], *, ensure: bool = False, forgetting: bool = False) -> Foreseen:
+        if forgetting:
+            return Foreseen(without(self.standing(), packages_asked.known(names, self._store, ensure=ensure)))
+        installed, absent = packages_asked.going(names, self._settings, self._store, self._library, ensure=ensure)
+        return Foreseen(without(self.standing(), [*installed, *absent]))
 
     def audit(self, names: Collection[str] = (), *, due: bool = False) -> dict[str, str]:
         """Ask installed packages whether they are well; answers by package."""
@@ -197,9 +213,16 @@ class Engine:
         self._store.set_facts({**facts, "rollouts": kept.get("rollouts", {})})
         self._log(f"metadata: {', '.join(f'{role} {number}' for role, number in sorted(versions.items())[:6])}")
 
-    def _refresh_if_possible(self) -> bool:
-        """Whether a repository answered with metadata that counts; without one the host goes on with its cache."""
+    def _refresh_if_possible(self, *, wanted: bool = True) -> bool:
+        """Whether a repository answered with metadata that counts; without one the host goes on with its cache.
+
+        Where a refresh is not wanted, what the last update found counts until it expires.
+        """
         self._check_clock()
+        if not wanted:
+            if self._store.fact("last_update_at") is None:
+                raise BocageError("Nothing is known of the repository on this host yet; update first.")
+            return True
         try:
             self._refresh()
         except Unreachable as error:
@@ -240,8 +263,32 @@ class Engine:
             self._log(f"{name}: MISSING: {why}")
         return plan
 
-    def _plan(self, asked: Mapping[str, str], *, online: bool, renew: Callable[[str], bool]) -> Plan:
+    def _asked_for(
+        self, requests: Sequence[str], *, ensure: bool, online: bool
+    ) -> tuple[dict[str, str], Plan, set[str]]:
+        """Requests by package, a plan with them, and which packages of it they are about; writes nothing."""
+        named = packages_asked.named_by(requests, self._settings, self._library)
+        asked = {**self._store.requests(), **named}
+        plan = self._plan(asked, online=online, renew=lambda name: name in named and not ensure, staying=named)
+        if lacking := {name: why for name, why in plan.missing.items() if name in named}:
+            if not online:
+                raise BocageError(
+                    f"{' and '.join(lacking)} cannot be had without a repository: {self._store.fact('last_problem')}"
+                )
+            raise BocageError(" ".join(f"{name}: {why}." for name, why in lacking.items()))
+        return named, plan, packages_asked.closure(named, plan.wanted, self._library)
+
+    def _plan(
+        self,
+        asked: Mapping[str, str],
+        *,
+        online: bool,
+        renew: Callable[[str], bool],
+        staying: Collection[str] = (),
+    ) -> Plan:
+        """`staying` are packages whose removal was asked for, and is taken back."""
         rows = self._store.rows()
+        rows |= {name: replace(rows[name], wanted=None) for name in staying if name in rows and rows[name].wanted == ""}
         requests = [*self._settings.require, *(asked[name] for name in asked if name not in self._settings.forbidden)]
         if self._settings.host_package is not None:
             requests.insert(0, self._settings.host_package)
@@ -264,28 +311,11 @@ class Engine:
             if only is None or row.name in only:
                 put_row(step, row)
 
-    def _closure(self, names: Iterable[str], wanted: Sequence[Offer]) -> set[str]:
-        """These packages and all that they need."""
-        known = {one.package: one for one in wanted}
-        found: set[str] = set()
-        waiting = list(names)
-        while waiting:
-            name = waiting.pop()
-            if name in known and name not in found:
-                found.add(name)
-                waiting += self._library.names(known[name].depends)
-        return found
-
-    def _is_required(self, name: str) -> bool:
-        required = {one for request in self._settings.require for one in self._library.names(request)}
-        return name in required or name == self._settings.host_package
-
     # doing
 
     def _carry_out(self, plan: Plan, *, online: bool, only: Collection[str] | None = None) -> bool:
-        due = [one for one in plan.install if only is None or one.package in only]
+        due, rivals = self._due(plan, only)
         ready, failed = self._fetch(due, online=online)
-        rivals = self._rivals(plan, due) if only is not None else set(plan.remove)
         # nothing goes for what cannot come
         rivals -= self._rivals(plan, [one for one in due if one.package in failed])
         good = True
@@ -306,6 +336,11 @@ class Engine:
         self._enforce()
         lacking = plan.missing if only is None else {}
         return good and not failed and not lacking and not self._untrusted
+
+    def _due(self, plan: Plan, only: Collection[str] | None) -> tuple[list[Offer], set[str]]:
+        """What is to be installed, of all packages or of some, and what has to go."""
+        due = [one for one in plan.install if only is None or one.package in only]
+        return due, self._rivals(plan, due) if only is not None else set(plan.remove)
 
     def _fetch(self, due: Sequence[Offer], *, online: bool) -> tuple[dict[str, Record], dict[str, str]]:
         """Accepted files of all that is due, before any of it is executed; and why others cannot be had."""

@@ -22,7 +22,12 @@ def state_of(folder: Path) -> dict[str, Any]:
     """All of the state, for people and programs on this host."""
     store = Store.read(folder)
     if store is None:
-        return {"packages": {}, "requests": {}, "last_update_at": None, "last_problem": "", "metadata": {}}
+        return {
+            **{name: {} for name in ("packages", "requests", "metadata", "rollouts")},
+            **{name: [] for name in ("interrupted", "refused", "history")},
+            "last_update_at": None,
+            "last_problem": "",
+        }
     try:
         return {
             "packages": {
@@ -43,6 +48,7 @@ def state_of(folder: Path) -> dict[str, Any]:
             "last_update_at": store.fact("last_update_at"),
             "last_problem": store.fact("last_problem") or "",
             "metadata": store.fact("metadata") or {},
+            "rollouts": store.fact("rollouts") or {},
             "interrupted": [one.name for one in store.pending()],
             "refused": [
                 {"package": name, "version": version, "code": code, "reason": reason, "at": at}

@@ -21,7 +21,11 @@ from .packages_rights import Caller
 from .packages_settings import DEFAULT_PATH, PackageSettings, read_settings
 
 _NAMED = ("install", "remove", "forget")
+# Of which it can be said beforehand what they would change.
+_FORESEEN = ("upgrade", *_NAMED)
 _ACTING = ("update", "upgrade", "download-upgrade", "install", "remove", "forget", "audit", "clean")
+# What a verb that does not know it does without.
+_FLAGS = ("due", "plan", "ensure", "no_update")
 VERBS = (*_ACTING, "session-setup", "list", "search", "packages", "packages-door")
 # of the engine, the library and the store: what a verb loads when it needs them
 Log = Callable[[str], None]
@@ -37,6 +41,8 @@ def main(arguments: Sequence[str]) -> int:
         with socket.socket(fileno=os.dup(0)) as connection:
             return serve(connection, lambda *asked: _serve(options, *asked))
     if not platform.is_administrator():
+        if options.plan or options.ensure or options.no_update:
+            raise BadInput("The options --plan, --ensure and --no-update are for administrators of this host.")
         from .packages_door import ask
 
         return ask(options.verb, options.packages, _say)
@@ -80,10 +86,18 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
             one.add_argument("packages", nargs="*", help="names" if verb == "audit" else "words")
         else:
             one.set_defaults(packages=[])
+        if verb in _FORESEEN:
+            one.add_argument("--plan", action="store_true", help="say what would change, and change nothing")
+        if verb in _NAMED:
+            it_is = "leave what fits as it is" if verb == "install" else "what is not there is good as it is"
+            one.add_argument("--ensure", action="store_true", help=it_is)
+        if verb in ("upgrade", "install"):
+            one.add_argument("--no-update", action="store_true", help="by the metadata of the last update")
         if verb == "audit":
             one.add_argument("--due", action="store_true", help="only what its schedule asks for now")
     options = parser.parse_args(list(arguments))
-    options.due = getattr(options, "due", False)
+    for name in _FLAGS:
+        setattr(options, name, getattr(options, name, False))
     return options
 
 
@@ -93,7 +107,7 @@ def _serve(options: argparse.Namespace, caller: Caller, verb: str, packages: lis
         raise BadInput(f"There is no verb {verb[:32]!r} of packages.")
     settings = read_settings(options.packages_config)
     rights.check(caller, verb, packages, [settings.self_service, *_placed_rules(settings)])
-    asked = argparse.Namespace(**{**vars(options), "verb": verb, "packages": packages, "json": False, "due": False})
+    asked = argparse.Namespace(**{**vars(options), "verb": verb, "packages": packages, "json": False})
     return _do(asked, line, lambda about, done, total: None, caller.name, answer=line)
 
 
@@ -141,31 +155,66 @@ def _do(
 
 def _act(engine: Any, options: argparse.Namespace, by: str, answer: Callable[[str], None]) -> int:
     verb, packages = options.verb, options.packages
+    if verb == "audit":
+        found = engine.audit(packages, due=options.due)
+        if options.json:
+            answer(json.dumps(found, indent=2, sort_keys=True))
+        return 0 if all(one == "OK" for one in found.values()) else 1
+    if verb == "clean":
+        count, freed = engine.clean()
+        if options.json:
+            answer(json.dumps({"files": count, "bytes": freed}))
+        else:
+            answer(f"{count} files with {freed} bytes were removed from the cache.")
+        return 0
+    from . import packages_changes
+
+    before = engine.standing()
+    if options.plan:
+        foreseen = _foresee(engine, options)
+        after, good = foreseen.after, foreseen.good
+    else:
+        good, after = _carry_out(engine, options, by, answer), engine.standing()
+    if options.json:
+        found = packages_changes.document(before, after, engine.compare, verb)
+        found |= {"planned": options.plan, "good": good, "last_problem": engine.last_problem()}
+        answer(json.dumps(found, indent=2, sort_keys=True))
+    elif options.plan:
+        changes = packages_changes.changes(before, after, engine.compare, "forget" if verb == "forget" else "remove")
+        for one in changes:
+            answer(f"{one['action']:<10} {one['package']:<40} {one['before'] or '-'} -> {one['after'] or '-'}")
+    return 0 if good else 1
+
+
+def _foresee(engine: Any, options: argparse.Namespace) -> Any:
+    refresh, ensure = not options.no_update, options.ensure
+    if options.verb == "upgrade":
+        return engine.foresee_upgrade(refresh=refresh)
+    if options.verb == "install":
+        return engine.foresee_install(options.packages, ensure=ensure, refresh=refresh)
+    return engine.foresee_removal(options.packages, ensure=ensure, forgetting=options.verb == "forget")
+
+
+def _carry_out(engine: Any, options: argparse.Namespace, by: str, answer: Callable[[str], None]) -> bool:
+    verb, packages = options.verb, options.packages
     good = True
     if verb == "update":
         plan = engine.update()
-        answer(_told(plan))
+        if not options.json:
+            answer(_told(plan))
     elif verb == "upgrade":
-        good = engine.upgrade()
+        good = engine.upgrade(refresh=not options.no_update)
         # what its schedule asks for; answers are in the state and in the report
         engine.audit(due=True)
     elif verb == "download-upgrade":
         good = engine.upgrade(download_only=True)
     elif verb == "install":
-        good = engine.install(packages, by)
+        good = engine.install(packages, by, ensure=options.ensure, refresh=not options.no_update)
     elif verb == "remove":
-        good = engine.remove(packages)
-    elif verb == "forget":
-        engine.forget(packages)
-    elif verb == "audit":
-        found = engine.audit(packages, due=options.due)
-        if options.json:
-            answer(json.dumps(found, indent=2, sort_keys=True))
-        good = all(one == "OK" for one in found.values())
+        good = engine.remove(packages, ensure=options.ensure)
     else:
-        count, freed = engine.clean()
-        answer(f"{count} files with {freed} bytes were removed from the cache.")
-    return 0 if good else 1
+        engine.forget(packages, ensure=options.ensure)
+    return good
 
 
 @contextmanager

@@ -99,3 +99,39 @@ def test_a_user_without_rights_asks_at_the_door(call: Any, monkeypatch: pytest.M
     monkeypatch.setattr(packages_door, "ask", lambda verb, packages, line: asked.append((verb, packages)) or 0)
     assert call("install", "editor")[0] == 0
     assert asked == [("install", ["editor"])]
+
+
+def test_what_would_be_is_said_and_not_done(host: RealHost, call: Any) -> None:
+    status, output, _ = call("install", "editor", "--plan")
+    assert (status, [line.split() for line in output.splitlines()]) == (
+        0,
+        [["install", "editor", "-", "->", "1.0"], ["install", "fonts", "-", "->", "2.0"]],
+    )
+    assert json.loads(call("packages")[1])["packages"] == {}
+    found = json.loads(call("install", "editor", "--plan", "--json", "--quiet")[1])
+    done = json.loads(call("install", "editor", "--json", "--quiet")[1])
+    assert (found["planned"], done["planned"], found["good"], done["good"]) == (True, False, True, True)
+    assert found["changes"] == done["changes"] and found["requests"] == done["requests"]
+    assert json.loads(call("clean", "--json")[1]) == {"files": 0, "bytes": 0}
+    assert json.loads(call("update", "--json")[1])["changes"] == []
+    gone = json.loads(call("remove", "editor", "nothing", "--ensure", "--plan", "--json")[1])
+    assert gone["changes"] == [{"package": "editor", "action": "remove", "before": "1.0", "after": None}]
+    assert json.loads(call("forget", "editor", "--plan", "--json")[1])["changes"][0]["action"] == "forget"
+    assert json.loads(call("packages")[1])["requests"] == {"editor": "editor"}
+
+
+def test_a_failure_is_a_document_too(call: Any) -> None:
+    status, output, journal = call("remove", "editor", "--json")
+    assert (status, json.loads(output)) == (1, {"error": "The package editor is not installed on this host."})
+    assert journal == "bocage-agent: The package editor is not installed on this host.\n"
+
+
+def test_options_that_do_not_reach_the_door_are_refused(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user who only wants to know must not get it installed."""
+    from bocage_agent import packages_door
+
+    monkeypatch.setattr(packages_platform, "is_administrator", lambda: False)
+    monkeypatch.setattr(packages_door, "ask", lambda *_: pytest.fail("it was asked for"))
+    for option in ("--plan", "--ensure", "--no-update"):
+        status, _, journal = call("install", "editor", option)
+        assert status == 1 and "are for administrators of this host." in journal
