@@ -7,6 +7,7 @@ SHELL := /bin/bash
 VENV := $(CURDIR)/.venv
 STAMP := $(VENV)/.installed
 BENCH_VENV := $(CURDIR)/.venv-bench
+SECOND_CLIENT := build/tuf-js
 INVENTORY ?= inventories/lab
 LAB ?= demo
 PLAYBOOK ?= playbooks/site.yml
@@ -66,7 +67,14 @@ test: venv ## everything: lint, unit and repository tests, scenarios, the whole 
 	@tests/timed.sh "3/4 scenarios" $(MAKE) --no-print-directory test-molecule
 	@tests/timed.sh "4/4 the whole estate and its drills" $(MAKE) --no-print-directory test-estate
 
-test-unit: venv build/src ## unit tests and tests on the tree
+# Where there is no npm, the tests of this client say so and are left out.
+$(SECOND_CLIENT)/.installed: tests/tuf-js/package.json tests/tuf-js/package-lock.json tests/tuf-js/.npmrc
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@if command -v npm >/dev/null; then cd $(@D) && npm ci --loglevel=error && touch .installed; \
+	  else echo 'npm is not installed: no second client will read our package repositories'; fi
+
+test-unit: venv build/src $(SECOND_CLIENT)/.installed ## unit tests and tests on the tree
 	pytest tests/unit tests/repo $(ARGS)
 
 test-molecule: venv ## scenarios in containers (SCENARIO=name for one)

@@ -18,6 +18,7 @@ NO_HEADER = {
     "lab/image/overlay/etc/dpkg/dpkg.cfg.d/lab": "a setting of some lines, placed as it is",
     "lab/image/packages.txt": "names of packages, read by debootstrap",
     "lab/what-next.txt": "printed as it is",
+    "tests/tuf-js/package-lock.json": "written by npm",
     "tests/vectors/wycheproof/ed25519_test.json": "vectors of Project Wycheproof, as published",
 }
 NO_LIMIT = {

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -67,6 +68,19 @@ def test_every_dependency_has_its_reason(name: str) -> None:
     """docs/dependencies.md names what each set asks for."""
     page = tree.read("docs/dependencies.md").lower()
     assert [one for one in sorted(wanted(name)) if f"`{one}`" not in page] == []
+
+
+def test_what_npm_installs_is_locked_by_digest() -> None:
+    asked = json.loads(tree.read("tests/tuf-js/package.json"))["dependencies"]
+    packages = json.loads(tree.read("tests/tuf-js/package-lock.json"))["packages"]
+    assert packages.pop("")["dependencies"] == asked
+    assert (
+        asked.items() <= {name.removeprefix("node_modules/"): one["version"] for name, one in packages.items()}.items()
+    )
+    for name, one in packages.items():
+        assert one["integrity"].startswith("sha512-"), name
+        assert "resolved" not in one, "which index serves packages is the machine's setting"
+    assert [one for one in asked if f"`{one}`" not in tree.read("docs/dependencies.md")] == []
 
 
 def test_every_debian_package_has_its_reason() -> None:
