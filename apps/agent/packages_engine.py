@@ -22,7 +22,7 @@ from .packages_runner import Runner
 from .packages_schedule import is_due
 from .packages_settings import PackageSettings
 from .packages_steps import Steps, forget
-from .packages_store import Record, Row, Store, put_row
+from .packages_store import Record, Row, Store, put_facts, put_row
 
 # A clock may be put right by this much; more is a battery that is empty.
 CLOCK_WINDOW = timedelta(days=1)
@@ -209,8 +209,7 @@ class Engine:
         versions = self._library.update()
         now = timestamps.write(self._clock())
         kept = self._library.kept()
-        facts = {"last_update_at": now, "metadata": versions, "last_problem": "", "kept": kept}
-        self._store.set_facts({**facts, "rollouts": kept.get("rollouts", {})})
+        self._store.set_facts({"last_update_at": now, "metadata": versions, "last_problem": "", "kept": kept})
         self._log(f"metadata: {', '.join(f'{role} {number}' for role, number in sorted(versions.items())[:6])}")
 
     def _refresh_if_possible(self, *, wanted: bool = True) -> bool:
@@ -259,6 +258,8 @@ class Engine:
         plan = self._plan(self._store.requests(), online=online, renew=lambda name: True)
         with self._store.step() as step:
             self._put_rows(step, plan)
+            # with the states that follow from it, so that no report tells of the one without the others
+            put_facts(step, {"rollouts": (self._store.fact("kept") or {}).get("rollouts", {})})
         for name, why in plan.missing.items():
             self._log(f"{name}: MISSING: {why}")
         return plan

@@ -30,11 +30,12 @@ ROOT = "root.json"
 AUTHORITIES = "authorities"
 BUNDLE = "authorities.pem"
 TICKETS = "downgrades"
-TICKET_KEYS = "downgrade-keys"
+TICKET_KEYS = "downgrade-keys.pem"
 _MAX_ROOT = 512_000
 _MAX_TICKETS = 256
 _MAX_FOUND = 500
 _MAX_BUNDLE = 256 * 1024
+_PEM_END = b"-----END PUBLIC KEY-----\n"
 
 
 class PackageLibrary:
@@ -233,7 +234,9 @@ class PackageLibrary:
     def _ticket_keys(self) -> list[bytes]:
         from bocage_core._common import dsse
 
-        return [dsse.public_key_from_pem(raw) for raw in self._files(TICKET_KEYS, ".pub")]
+        path = self._settings.places.trust / TICKET_KEYS
+        raw = atomic.read_bounded(path, _MAX_BUNDLE) if path.is_file() else b""
+        return [dsse.public_key_from_pem(one + _PEM_END) for one in raw.split(_PEM_END)[:-1]]
 
     def _files(self, name: str, ending: str) -> list[bytes]:
         folder = self._settings.places.trust / name

@@ -21,8 +21,8 @@ from .packages_ports import Offer
 class Kept:
     """All rollouts of this host together; of two that name one package the first by name has it."""
 
-    versions: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
-    """By package: version, hash, and for whose sake."""
+    versions: Mapping[str, tuple[str, tuple[str, ...], str]] = field(default_factory=dict)
+    """By package: version, hashes of its builds, and for whose sake."""
     withheld: Mapping[str, str] = field(default_factory=dict)
     tickets: tuple[Mapping[str, Any], ...] = ()
     rollouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Kept:
 
     def to_plain(self) -> dict[str, Any]:
         return {
-            "versions": {name: list(one) for name, one in self.versions.items()},
+            "versions": {name: [one[0], list(one[1]), one[2]] for name, one in self.versions.items()},
             "withheld": dict(self.withheld),
             "tickets": [dict(one) for one in self.tickets],
             "rollouts": {name: dict(one) for name, one in self.rollouts.items()},
@@ -40,7 +40,7 @@ class Kept:
     def from_plain(cls, value: Mapping[str, Any] | None) -> Kept:
         if not value:
             return cls()
-        versions = {name: (one[0], one[1], one[2]) for name, one in value["versions"].items()}
+        versions = {name: (one[0], tuple(one[1]), one[2]) for name, one in value["versions"].items()}
         return cls(versions, value["withheld"], tuple(value["tickets"]), value["rollouts"])
 
     def allows(self, offer: Offer) -> bool:
@@ -49,7 +49,7 @@ class Kept:
         if kept is None:
             return True
         # what was installed before hashes were recorded is told by its version
-        same_file = not offer.sha256 or offer.sha256 == kept[1]
+        same_file = not offer.sha256 or offer.sha256 in kept[1]
         return Version.parse(offer.version) == Version.parse(kept[0]) and same_file
 
     def ticket_bytes(self) -> list[bytes]:
@@ -61,7 +61,7 @@ def keep_to(documents: Iterable[tuple[str, bytes]], host_id: str, name: str) -> 
 
     Raises Refused for one that cannot be read: without it nobody knows what this host may have.
     """
-    versions: dict[str, tuple[str, str, str]] = {}
+    versions: dict[str, tuple[str, tuple[str, ...], str]] = {}
     withheld: dict[str, str] = {}
     tickets: list[Mapping[str, Any]] = []
     rollouts: dict[str, Mapping[str, Any]] = {}

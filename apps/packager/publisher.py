@@ -89,13 +89,14 @@ def replicate(options: Namespace) -> Answer:
 
 
 def export(options: Namespace) -> Answer:
-    """All metadata that is served, for whoever signs lists; nothing in it is secret."""
+    """All metadata and rollouts that are served, for whoever signs lists; nothing in it is secret."""
     public = options.folder / repository_layout.PUBLIC
     if not (public / repository_layout.metadata_file("timestamp", None)).exists():
         return Answer({"changed": False, "exists": False}, ["There is no repository here yet."])
     store = Store(options.folder)
     with store.locked(), tarfile.open(options.output, "w") as archive:
         names = sorted((public / repository_layout.METADATA).rglob("*.json"))
+        names += sorted((public / repository_layout.TARGETS / "rollouts").glob("*.json"))
         for path in names:
             archive.add(path, path.relative_to(public).as_posix(), recursive=False)
     return Answer({"changed": True, "exists": True, "files": len(names)}, [f"{len(names)} files of metadata."])

@@ -34,12 +34,14 @@ options:
     description:
       - V(key) makes an Ed25519 key in O(key_file) and writes its public half to O(public_key_file). Of a token it writes
         the public half of the key that is there.
+      - V(ticket_key) makes an Ed25519 key in O(key_file) whose downgrade tickets count, and adds its public half to
+        O(public_key_file), a file of several in PEM.
       - V(draft) drafts the next root where the pinned one names other keys or ends within O(renew_days).
       - V(sign) adds the signature of the holder of O(key_file) or O(token_label). Without a draft there is nothing to do.
       - V(finish) checks the draft and puts it in the place of C(root.json). The roots before stay in C(roots), for hosts
         that slept.
     type: str
-    choices: [key, draft, sign, finish]
+    choices: [key, ticket_key, draft, sign, finish]
     required: true
   trust_directory:
     description: Folder with C(root.json), beside the inventory and committed with it.
@@ -49,7 +51,8 @@ options:
     description: File of the holder's private key, encrypted PKCS#8.
     type: path
   public_key_file:
-    description: File of its public half, as this module writes it or in PEM. Required with O(step=key) and O(step=sign).
+    description: File of its public half, as this module writes it or in PEM. Required with
+      O(step=key), O(step=ticket_key) and O(step=sign).
     type: path
   passphrase_file:
     description: File whose one line is the passphrase of O(key_file), or the PIN of the token; of mode 0600.
@@ -186,6 +189,10 @@ def take_step(options: dict, check_mode: bool) -> dict:
         done = root_ceremony.make_key(
             Path(options["key_file"]), Path(options["public_key_file"]), lambda: passphrase_of(options), check_mode
         )
+    elif options["step"] == "ticket_key":
+        done = root_ceremony.make_ticket_key(
+            Path(options["key_file"]), Path(options["public_key_file"]), lambda: passphrase_of(options), check_mode
+        )
     elif options["step"] == "draft":
         names = ("root_keys", "targets_keys", "snapshot_keys", "timestamp_keys")
         root, targets, snapshot, timestamp = ([Path(one) for one in options[name]] for name in names)
@@ -208,7 +215,7 @@ def take_step(options: dict, check_mode: bool) -> dict:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "step": {"type": "str", "choices": ["key", "draft", "sign", "finish"], "required": True},
+            "step": {"type": "str", "choices": ["key", "ticket_key", "draft", "sign", "finish"], "required": True},
             "trust_directory": {"type": "path", "required": True},
             "key_file": {"type": "path", "no_log": False},
             "public_key_file": {"type": "path", "no_log": False},
@@ -228,6 +235,7 @@ def main() -> None:
         required_if=[
             ("step", "key", ["public_key_file", "passphrase_file"]),
             ("step", "key", ["key_file", "token_label"], True),
+            ("step", "ticket_key", ["key_file", "public_key_file", "passphrase_file"]),
             ("step", "sign", ["public_key_file", "passphrase_file"]),
             ("step", "sign", ["key_file", "token_label"], True),
         ],

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ _GATES = frozenset(
 )
 _METRIC = frozenset({"name"})
 _METRIC_OPTIONAL = frozenset({"most_ratio", "least_ratio"})
+_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 # below this a comparison says more of chance than of the change
 LEAST_CONTROLS = 3
 
@@ -117,6 +119,9 @@ def _read_metric(value: object, what: str) -> Metric:
 
 
 def _number(value: object, what: str, low: float, high: float) -> float:
+    """A number; also as text, since signed documents hold no fractions."""
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        value = float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
         raise BadInput(f"The value of {what} is no number from {low:g} to {high:g}.")
     return float(value)

@@ -25,7 +25,9 @@ from .repository_store import Store
 
 MAX_EXPORTED_BYTES = 2 << 30
 MAX_EXPORTED = 100_000
+EXPORTED = "exported"
 _METADATA = re.compile(rf"{layout.METADATA}/[A-Za-z0-9%_][A-Za-z0-9.%_-]{{0,200}}\.json")
+_ROLLOUT = re.compile(rf"{layout.TARGETS}/rollouts/[0-9a-f]{{64}}\.[a-z0-9][a-z0-9_-]{{0,62}}\.json")
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,20 @@ class Planned:
 
 
 def take_exported(archive: Path, work: Path, root: bytes, now: datetime) -> Store:
-    """A verified copy of the metadata that a publisher exported (`bocage-package export`). Raises Refused or BadInput."""
-    source, left = work / "exported", MAX_EXPORTED_BYTES
+    """A verified copy of the metadata that a publisher exported (`bocage-package export`). Raises Refused or BadInput.
+
+    Rollouts that came with it lie beside the copy, and nobody has looked into them yet.
+    """
+    source, left = work / EXPORTED, MAX_EXPORTED_BYTES
     (source / layout.METADATA).mkdir(parents=True)
+    (source / layout.TARGETS / "rollouts").mkdir(parents=True)
     try:
         with tarfile.open(archive, "r:") as opened:
             for count, member in enumerate(opened):
                 left -= member.size
                 # by its name alone: a link, a folder or a way out has none of this form
-                if not member.isreg() or not _METADATA.fullmatch(member.name) or count > MAX_EXPORTED or left < 0:
+                known = _METADATA.fullmatch(member.name) or _ROLLOUT.fullmatch(member.name)
+                if not member.isreg() or not known or count > MAX_EXPORTED or left < 0:
                     raise BadInput(f"The exported metadata {archive} holds more than metadata: {member.name[:80]!a}.")
                 stream = opened.extractfile(member)
                 (source / member.name).write_bytes(b"" if stream is None else stream.read())

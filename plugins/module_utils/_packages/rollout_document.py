@@ -5,7 +5,8 @@
 
 The document is a target of the repository (``rollouts/<name>.json``), so that it is signed, fresh and the same for
 every host. All versions that any ring may get stand in it when it starts, with the downgrade tickets of the way back,
-so that a rollback needs no new decision: afterwards only ``phase`` and ``open_rings`` change.
+so that a rollback needs no new decision: afterwards only its ``state`` changes. Whoever takes the next step needs
+nothing but this document and what hosts report.
 """
 
 from __future__ import annotations
@@ -14,51 +15,79 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from .._common import canonical, fields, timestamps
-from .._common.errors import opening
+from .._common import canonical, fields
+from .._common.errors import BadInput, opening
 from .._common.refused import Refused
-from .._common.rings import Ring, read_rings, ring_of
-from .._common.rollout import PHASES, Phase
+from .._common.rings import ring_of
+from .._common.rollout import Rollout, State, read_rollout, read_state, state_as_data
 
 SCHEMA = 1
 MAX_BYTES = 4 * 1024 * 1024
 MAX_LOCKED = 5000
+MAX_BUILDS = 32
 PATH = re.compile(r"rollouts/([a-z0-9][a-z0-9_-]{0,62})\.json")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_FIELDS = frozenset({"schema", "name", "salt", "rings", "phase", "open_rings", "before", "after", "tickets", "expires"})
+_FIELDS = frozenset({"schema", "definition", "state", "before", "after", "tickets"})
 _LOCK = frozenset({"version", "sha256"})
 _VERSION = re.compile(r"[0-9][0-9.]{0,60}(-[0-9]{1,20})?")
 _PACKAGE = re.compile(r"[^\x00-\x20/\\|=(),]{1,255}")
-# hosts keep what a rollout gave them until it is taken back or another one comes
-_TAKEN = ("running", "paused", "stopped", "aborted", "done")
+# rings that were opened keep what they took until it is taken back
+_TAKEN = ("running", "paused", "stopped", "aborted")
 
 
 @dataclass(frozen=True)
 class Locked:
-    """A package of a lock; ``sha256`` of its file is what every host of the ring gets."""
+    """A package of a lock; ``sha256`` of its file, one for each kind of machine, is what every host of the ring gets."""
 
     version: str
-    sha256: str
+    sha256: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class RolloutDocument:
-    """``before`` and ``after``: the closure by package name; a package that is not in ``before`` was not there."""
+    """``before`` and ``after``: the closure by package name; a package that is not in ``before`` was not there.
 
-    name: str
-    salt: str
-    rings: tuple[Ring, ...]
-    phase: Phase
-    open_rings: int
+    ``definition`` is plain data for `read_rollout`, without groups: they are hosts here, resolved when it was signed.
+    """
+
+    definition: Mapping[str, Any]
+    state: State
     before: Mapping[str, Locked]
     after: Mapping[str, Locked]
     tickets: tuple[Mapping[str, Any], ...]
-    expires: datetime
+
+    @cached_property
+    def rollout(self) -> Rollout:
+        return read_rollout(self.definition)
+
+    @property
+    def name(self) -> str:
+        return self.rollout.name
+
+    @property
+    def expires(self) -> datetime:
+        """The end of a rollout that has one, as all that are read from a repository."""
+        if self.rollout.expires is None:
+            raise BadInput(f"The rollout {self.name} has no end; give it one.")
+        return self.rollout.expires
 
     def lock(self, which: str) -> dict[str, Any]:
-        return {name: {"version": one.version, "sha256": one.sha256} for name, one in getattr(self, which).items()}
+        return {
+            name: {"version": one.version, "sha256": list(one.sha256)} for name, one in getattr(self, which).items()
+        }
+
+    def lock_digest(self, which: str) -> str:
+        """By which a report tells of which versions it speaks."""
+        return canonical.digest(canonical.dumps(self.lock(which)))
+
+    @property
+    def changing(self) -> frozenset[str]:
+        """Packages that are other ones afterwards."""
+        names = self.before.keys() | self.after.keys()
+        return frozenset(name for name in names if self.before.get(name) != self.after.get(name))
 
 
 @dataclass(frozen=True)
@@ -80,23 +109,11 @@ def render(document: RolloutDocument) -> bytes:
     return canonical.dumps(
         {
             "schema": SCHEMA,
-            "name": document.name,
-            "salt": document.salt,
-            "rings": [
-                {
-                    "name": ring.name,
-                    "share_percent": ring.share_percent,
-                    "hosts": sorted(ring.hosts),
-                    "groups": sorted(ring.groups),
-                }
-                for ring in document.rings
-            ],
-            "phase": document.phase,
-            "open_rings": document.open_rings,
+            "definition": dict(document.definition),
+            "state": state_as_data(document.state),
             "before": document.lock("before"),
             "after": document.lock("after"),
             "tickets": list(document.tickets),
-            "expires": timestamps.write(document.expires),
         }
     )
 
@@ -108,22 +125,24 @@ def parse(raw: bytes, what: str = "the rollout") -> RolloutDocument:
     record = fields.record(canonical.loads(raw, what), what)
     fields.only(record, _FIELDS, frozenset(), what)
     fields.integer(record, "schema", what, SCHEMA, SCHEMA)
-    if record["phase"] not in PHASES:
-        raise fields.malformed(what, "has an unknown phase")
-    rings = read_rings(record["rings"], what)
+    definition = fields.record(record["definition"], f"the definition of {what}")
+    fields.text(definition, "name", what, NAME)
     tickets = record["tickets"]
     if not isinstance(tickets, list) or len(tickets) > MAX_LOCKED:
         raise fields.malformed(what, "has no usable list of downgrade tickets")
+    try:
+        rollout = read_rollout(definition)
+        state = read_state(record["state"], rollout)
+    except BadInput as error:
+        raise Refused("malformed", str(error)) from error
+    if rollout.expires is None:
+        raise fields.malformed(what, "has no end")
     return RolloutDocument(
-        name=fields.text(record, "name", what, NAME),
-        salt=fields.text(record, "salt", what),
-        rings=rings,
-        phase=record["phase"],
-        open_rings=fields.integer(record, "open_rings", what, 0, len(rings)),
+        definition=definition,
+        state=state,
         before=_read_lock(record["before"], f"the versions before {what}"),
         after=_read_lock(record["after"], f"the versions of {what}"),
         tickets=tuple(fields.record(one, f"a ticket in {what}") for one in tickets),
-        expires=timestamps.parse(record["expires"], f"The end of {what}"),
     )
 
 
@@ -138,25 +157,31 @@ def _read_lock(value: object, what: str) -> dict[str, Locked]:
             raise fields.malformed(what, "has a package of an unusable name")
         record = fields.record(one, about)
         fields.only(record, _LOCK, frozenset(), about)
-        lock[name] = Locked(
-            fields.text(record, "version", about, _VERSION), fields.text(record, "sha256", about, fields.SHA256)
-        )
+        builds = fields.texts(record, "sha256", about, fields.SHA256, MAX_BUILDS)
+        if not builds:
+            raise fields.malformed(about, "has no file")
+        lock[name] = Locked(fields.text(record, "version", about, _VERSION), tuple(builds))
     return lock
 
 
 def pins(document: RolloutDocument, host_id: str, name: str) -> Pins | None:
-    """What a host has to keep to; None where no ring of the rollout has it. Groups are hosts here, resolved when signed."""
-    ring = ring_of(document.rings, document.salt, host_id, name)
-    if ring is None:
+    """What a host has to keep to; None once all rings have the change and nothing is held back any more.
+
+    A host that no ring has keeps what was before, too: it is the last one that should take what nobody tried.
+    """
+    state, rollout = document.state, document.rollout
+    if state.phase == "done":
         return None
-    taken = ring < document.open_rings and document.phase in _TAKEN
+    ring = ring_of(rollout.rings, rollout.salt, host_id, name)
+    taken = ring is not None and ring <= state.ring and state.phase in _TAKEN
     versions = document.after if taken else document.before
     names = document.before.keys() | document.after.keys()
+    where = "no ring" if ring is None else f"ring {rollout.rings[ring].name}"
     return Pins(
         versions=versions,
         withheld=frozenset(names - versions.keys()),
-        reason=f"rollout {document.name}, ring {document.rings[ring].name}",
+        reason=f"rollout {rollout.name}, {where}",
         tickets=() if taken else document.tickets,
         taken=taken,
-        digest=canonical.digest(canonical.dumps(document.lock("after" if taken else "before"))),
+        digest=document.lock_digest("after" if taken else "before"),
     )

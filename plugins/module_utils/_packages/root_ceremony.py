@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from .._common import atomic
+from .._common import atomic, dsse
 from .._common.errors import BadInput
 from . import repository_keys as keys
 from . import repository_layout as layout
@@ -24,6 +24,7 @@ from . import tuf_library as tuf
 
 DRAFT = "root-draft.json"
 PINNED = "root.json"
+MAX_TICKET_KEYS = 65_536
 _PEM = b"-----BEGIN PUBLIC KEY-----"
 
 
@@ -80,6 +81,36 @@ def make_key(key_file: Path, public_file: Path, passphrase: Callable[[], bytes],
             _write(public_file, keys.write_public_key(public))
         return Done(True, f"{key_file.name}: a new key, mode 0600, and its public half", {})
     return place_public(public_file, lambda: keys.load_signer(key_file, passphrase()).public_key, check)
+
+
+def make_ticket_key(key_file: Path, bundle: Path, passphrase: Callable[[], bytes], check: bool) -> Done:
+    """A key whose downgrade tickets count, and its public half (PEM) in the file that hosts get; others there stay."""
+    there = atomic.read_bounded(bundle, MAX_TICKET_KEYS) if bundle.exists() else b""
+    words = f"{bundle.name}: the public half of {key_file.name}"
+    if not key_file.exists():
+        words = f"{key_file.name}: a new key, mode 0600, and its public half"
+        if not check:
+            key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            keys.generate_key_file(key_file, passphrase())
+    if check:
+        # without its passphrase nobody can tell which public half is the key's
+        return Done(not key_file.exists() or not there, words, {})
+    public = dsse.public_key_to_pem(dsse.public_key_of(read_ticket_key(key_file, passphrase())))
+    if public.strip() in there:
+        return Done(False, "", {})
+    _write(bundle, there + public)
+    return Done(True, words, {})
+
+
+def read_ticket_key(path: Path, passphrase: bytes) -> bytes:
+    """A key of downgrade tickets as PEM without a passphrase, for memory only. Raises BadInput."""
+    try:
+        sealed = atomic.read_bounded(path, keys.MAX_KEY_FILE)
+    except OSError as error:
+        raise BadInput(
+            f"The key of downgrade tickets {path} cannot be read: {error.strerror}; playbooks/package_root.yml makes one."
+        ) from error
+    return dsse.unlocked(sealed, passphrase.decode())
 
 
 def draft(folder: Path, plan: root.RootPlan, now: datetime, lifetime: timedelta, renew: timedelta, check: bool) -> Done:

@@ -11,9 +11,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from bocage_core._common import dsse
+from bocage_core._common import dsse, timestamps
 from bocage_core._common.errors import BocageError
-from bocage_core._common.rings import Ring
+from bocage_core._common.rollout import State
 from bocage_core._packages import downgrades, repository_edit
 from bocage_core._packages.rollout_document import Locked, RolloutDocument
 from package_estate import HOST_ID, NOW, Estate, RealHost
@@ -151,11 +151,11 @@ def test_older_versions_need_a_ticket_for_this_host(host: RealHost) -> None:
     assert "Refused (below_floor)" in host.rows()["editor"].reason
     key = dsse.generate_private_key()
     ticket = downgrades.Ticket("editor", "1.0", (HOST_ID,), NOW + timedelta(hours=1))
-    for folder in ("downgrades", "downgrade-keys"):
-        (host.folder / "etc" / folder).mkdir()
+    (host.folder / "etc" / "downgrades").mkdir()
     (host.folder / "etc" / "downgrades" / "1.json").write_text(json.dumps(downgrades.sign(ticket, key)))
     public = dsse.public_key_to_pem(dsse.public_key_of(key))
-    (host.folder / "etc" / "downgrade-keys" / "rollout.pub").write_bytes(public)
+    other = dsse.public_key_to_pem(dsse.public_key_of(dsse.generate_private_key()))
+    (host.folder / "etc" / "downgrade-keys.pem").write_bytes(other + public)
     assert host.install("editor(<2)") is True
     assert host.states() == {"editor": ("OK", "1.0")}
 
@@ -230,31 +230,32 @@ def test_a_rollout_holds_a_host_gives_it_the_change_and_takes_it_back(host: Real
     new = host.estate.publish("editor", "2.0", touching(made(host, "a")), depends="addon")
     addon = host.estate.publish("addon", "1.0", touching(made(host, "addon")))
     key = dsse.generate_private_key()
-    (host.folder / "etc" / "downgrade-keys").mkdir()
     public = dsse.public_key_to_pem(dsse.public_key_of(key))
-    (host.folder / "etc" / "downgrade-keys" / "rollout.pub").write_bytes(public)
+    other = dsse.public_key_to_pem(dsse.public_key_of(dsse.generate_private_key()))
+    (host.folder / "etc" / "downgrade-keys.pem").write_bytes(other + public)
     ticket = downgrades.sign(downgrades.Ticket("editor", "1.0", (HOST_ID,), NOW + timedelta(days=2)), key)
     document = RolloutDocument(
-        name="editor-2",
-        salt="s",
-        rings=(Ring("pilots", hosts=frozenset({"other"})), Ring("all", share_percent=100)),
-        phase="running",
-        open_rings=1,
-        before={"editor": Locked("1.0", digest(old))},
-        after={"editor": Locked("2.0", digest(new)), "addon": Locked("1.0", digest(addon))},
+        definition={
+            "name": "editor-2",
+            "salt": "s",
+            "rings": [{"name": "pilots", "hosts": ["other"]}, {"name": "all", "share_percent": 100}],
+            "expires": timestamps.write(NOW + timedelta(days=2)),
+        },
+        state=State("running", 0),
+        before={"editor": Locked("1.0", (digest(old),))},
+        after={"editor": Locked("2.0", (digest(new),)), "addon": Locked("1.0", (digest(addon),))},
         tickets=(ticket,),
-        expires=NOW + timedelta(days=2),
     )
     host.estate.roll_out(document)
     assert host.upgrade() is True
     assert host.states() == {"editor": ("OK", "1.0")}, "the ring of this host is not open yet"
     with pytest.raises(BocageError, match=r"addon: .*rollout editor-2, ring all"):
         host.install("addon")
-    host.estate.roll_out(replace(document, open_rings=2))
+    host.estate.roll_out(replace(document, state=State("running", 1)))
     assert host.upgrade() is True
     assert host.states() == {"addon": ("OK", "1.0"), "editor": ("OK", "2.0")}
     assert host.look(lambda store: store.fact("rollouts"))["editor-2"]["taken"] is True
-    host.estate.roll_out(replace(document, phase="rolled_back"))
+    host.estate.roll_out(replace(document, state=State("rolled_back", 1)))
     assert host.upgrade() is True
     assert host.states() == {"editor": ("OK", "1.0")}
     assert made(host, "a").read_text() == "1.0 2.0 1.0 "

@@ -4,29 +4,37 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from bocage_agent.packages_rollouts import keep_to
-from bocage_core._common.rings import read_rings
+from bocage_core._common.rollout import State
 from bocage_core._packages.rollout_document import Locked, RolloutDocument, render
 
-OLD, NEW = Locked("1.0-1", "a" * 64), Locked("2.0-1", "b" * 64)
+OLD, NEW = Locked("1.0-1", ("a" * 64,)), Locked("2.0-1", ("b" * 64,))
+DEFINITION = {
+    "name": "editor-2",
+    "salt": "salt",
+    "rings": [{"name": "pilots", "hosts": ["desk1"]}, {"name": "rest", "share_percent": 100}],
+    "gates": {"failed_percent": "0.5"},
+    "expires": "2026-12-01T00:00:00Z",
+}
 DOCUMENT = RolloutDocument(
-    name="editor-2",
-    salt="salt",
-    rings=read_rings([{"name": "pilots", "hosts": ["desk1"]}, {"name": "rest", "share_percent": 100}], "x"),
-    phase="running",
-    open_rings=1,
+    definition=DEFINITION,
+    state=State("running", 0),
     before={"editor": OLD},
-    after={"editor": NEW, "editor-plugin": Locked("1-0", "c" * 64)},
+    after={"editor": NEW, "editor-plugin": Locked("1-0", ("c" * 64,))},
     tickets=({"payload": "x"},),
-    expires=datetime(2026, 12, 1, tzinfo=UTC),
 )
 
 
 def test_several_rollouts() -> None:
     """The one that names a package first, by name, has it."""
-    second = replace(DOCUMENT, name="other", before={"browser": OLD, "editor": NEW}, after={}, open_rings=0)
+    second = replace(
+        DOCUMENT,
+        definition={**DEFINITION, "name": "other"},
+        state=State(),
+        before={"browser": OLD, "editor": NEW},
+        after={},
+    )
     documents = [(f"rollouts/{one.name}.json", render(one)) for one in (second, DOCUMENT)]
     found = {
         name: (version, reason)

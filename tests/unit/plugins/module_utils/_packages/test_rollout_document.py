@@ -6,29 +6,30 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from bocage_core._common.errors import BocageError
 from bocage_core._common.refused import Refused
-from bocage_core._common.rings import read_rings
+from bocage_core._common.rollout import State, state_as_data
 from bocage_core._packages.rollout_document import Locked, RolloutDocument, parse, pins, render
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-OLD, NEW = Locked("1.0-1", "a" * 64), Locked("2.0-1", "b" * 64)
-PLUGIN = Locked("1-0", "c" * 64)
+OLD, NEW = Locked("1.0-1", ("a" * 64,)), Locked("2.0-1", ("b" * 64,))
+DEFINITION: dict[str, Any] = {
+    "name": "editor-2",
+    "salt": "salt",
+    "rings": [{"name": "pilots", "hosts": ["desk1"]}, {"name": "rest", "share_percent": 100}],
+    "gates": {"failed_percent": "0.5"},
+    "expires": "2026-12-01T00:00:00Z",
+}
 DOCUMENT = RolloutDocument(
-    name="editor-2",
-    salt="salt",
-    rings=read_rings([{"name": "pilots", "hosts": ["desk1"]}, {"name": "rest", "share_percent": 100}], "x"),
-    phase="running",
-    open_rings=1,
+    definition=DEFINITION,
+    state=State("running", 0),
     before={"editor": OLD},
-    after={"editor": NEW, "editor-plugin": PLUGIN},
+    after={"editor": NEW, "editor-plugin": Locked("1-0", ("c" * 64,))},
     tickets=({"payload": "x"},),
-    expires=datetime(2026, 12, 1, tzinfo=UTC),
 )
 
 
@@ -47,33 +48,48 @@ def test_a_ring_that_is_open_has_the_new_versions_and_no_other_has() -> None:
 
 @pytest.mark.parametrize("phase", ["rolling_back", "rolled_back", "pending"])
 def test_on_the_way_back_a_host_has_the_old_versions_and_the_tickets_for_them(phase: Any) -> None:
-    found = pins(replace(DOCUMENT, phase=phase), "id-1", "desk1")
+    found = pins(replace(DOCUMENT, state=State(phase, 0)), "id-1", "desk1")
     assert found and not found.taken and found.versions == {"editor": OLD} and found.tickets == DOCUMENT.tickets
 
 
-@pytest.mark.parametrize("phase", ["paused", "stopped", "aborted", "done"])
+@pytest.mark.parametrize("phase", ["paused", "stopped", "aborted"])
 def test_what_was_taken_is_kept_when_a_rollout_ends(phase: Any) -> None:
-    found = pins(replace(DOCUMENT, phase=phase), "id-1", "desk1")
+    found = pins(replace(DOCUMENT, state=State(phase, 0)), "id-1", "desk1")
     assert found and found.taken
 
 
-def test_a_host_of_no_ring_is_left_alone() -> None:
-    alone = replace(DOCUMENT, rings=DOCUMENT.rings[:1])
-    assert pins(alone, "id-2", "desk2") is None
+def test_nothing_is_held_once_it_is_done() -> None:
+    assert pins(replace(DOCUMENT, state=State("done", 1)), "id-1", "desk1") is None
+
+
+def test_a_host_of_no_ring_waits_until_all_have_it() -> None:
+    alone = replace(DOCUMENT, definition={**DEFINITION, "rings": DEFINITION["rings"][:1]})
+    found = pins(alone, "id-2", "desk2")
+    assert found and not found.taken and found.versions == {"editor": OLD}
+    assert found.reason == "rollout editor-2, no ring"
+
+
+def test_what_changes_is_what_is_another_one_afterwards() -> None:
+    same = Locked("3.0", ("d" * 64,))
+    document = replace(DOCUMENT, before={**DOCUMENT.before, "base": same}, after={**DOCUMENT.after, "base": same})
+    assert document.changing == {"editor", "editor-plugin"}
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"schema": 2}, "schema"),
-        ({"phase": "x"}, "has an unknown phase"),
-        ({"open_rings": 3}, "from 0 to 2 in open_rings"),
-        ({"before": {"a b": {"version": "1", "sha256": "a" * 64}}}, "a package of an unusable name"),
-        ({"before": {"a": {"version": "latest", "sha256": "a" * 64}}}, "no usable text in version"),
-        ({"after": {"a": {"version": "1", "sha256": "short"}}}, "no usable text in sha256"),
+        ({"state": {**state_as_data(State()), "phase": "x"}}, "has an unknown phase"),
+        ({"state": {**state_as_data(State()), "ring": 2}}, "from -1 to 1 in ring"),
+        ({"definition": {**DEFINITION, "rings": []}}, "needs a list of 1 to 20 rings"),
+        ({"definition": {key: DEFINITION[key] for key in ("name", "salt", "rings")}}, "has no end"),
+        ({"before": {"a b": {"version": "1", "sha256": ["a" * 64]}}}, "a package of an unusable name"),
+        ({"before": {"a": {"version": "latest", "sha256": ["a" * 64]}}}, "no usable text in version"),
+        ({"after": {"a": {"version": "1", "sha256": ["short"]}}}, "an unusable text in the list sha256"),
+        ({"after": {"a": {"version": "1", "sha256": []}}}, "has no file"),
         ({"tickets": "none"}, "no usable list of downgrade tickets"),
         ({"more": 1}, "unknown fields: more"),
-        ({"expires": "soon"}, "is not a UTC time"),
+        ({"definition": {**DEFINITION, "expires": "soon"}}, "is not a UTC time"),
     ],
 )
 def test_documents_that_cannot_be(changes: dict[str, Any], sentence: str) -> None:

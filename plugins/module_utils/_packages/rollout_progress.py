@@ -1,0 +1,138 @@
+# Copyright (c) 2026 The Bocage maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a rollout of packages goes on, by what hosts report of it. Pure; the steps themselves are those of any rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from .._common.errors import BadInput
+from .._common.rollout import Host, State, Step, abort, members, pause, resume, roll_back, step
+from .._common.rollout_gates import Observation
+from .rollout_document import RolloutDocument
+from .rollout_start import SignTicket, with_tickets
+from .versions import Version
+
+COMMANDS = {"pause": pause, "resume": resume, "abort": abort, "roll_back": roll_back}
+_FAILED = ("ERROR", "MISSING")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a host's last verified report says: all of its sections, and when it was made."""
+
+    sections: Mapping[str, Any]
+    at: datetime | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A document after a step. `audit`: hosts that have taken the change and should say whether it is well."""
+
+    document: RolloutDocument
+    step: Step
+    audit: tuple[str, ...] = field(default=())
+
+
+def observe(document: RolloutDocument, reports: Mapping[str, Report], now: datetime) -> dict[str, Observation]:
+    """What reports say of this rollout, by host; one that says nothing of packages has not changed."""
+    rollout, going_back = document.rollout, document.state.phase == "rolling_back"
+    after, before = document.lock_digest("after"), document.lock_digest("before")
+    found = {}
+    for name, report in reports.items():
+        section = report.sections.get("packages")
+        if not section:
+            continue
+        told = (section.get("rollouts") or {}).get(document.name, {}).get("digest")
+        due = _is_due(document, section)
+        if going_back:
+            found[name] = Observation(changed=told == after or (told == before and due))
+            continue
+        error = _error(document, section)
+        changed = told == after and (bool(error) or not due)
+        late = report.at is not None and (now - report.at).total_seconds() > rollout.gates.silence_seconds
+        found[name] = Observation(
+            changed=changed,
+            error=error if changed else "",
+            audit_failed=changed and any(_audit(section, one) == "ERROR" for one in document.changing),
+            silent=changed and late,
+            metrics=_metrics(report.sections, [one.name for one in rollout.gates.metrics]),
+        )
+    return found
+
+
+def advance(
+    document: RolloutDocument,
+    hosts: Sequence[Host],
+    reports: Mapping[str, Report],
+    now: datetime,
+    sign: SignTicket | None,
+) -> Progress:
+    """One step. Hosts that joined get leave to go back before their ring can open."""
+    if not document.state.ended and document.state.phase != "rolling_back":
+        document = with_tickets(document, hosts, sign)
+    seen = observe(document, reports, now)
+    taken = step(document.rollout, document.state, hosts, seen, now)
+    document = replace(document, state=taken.state)
+    audit: tuple[str, ...] = ()
+    if taken.state.phase == "running":
+        rings = members(document.rollout, hosts)[: taken.state.ring + 1]
+        audit = tuple(name for ring in rings for name in ring if name in seen and seen[name].changed)
+    return Progress(document, taken, audit)
+
+
+def command(document: RolloutDocument, word: str, now: datetime, why: str) -> RolloutDocument:
+    """What a person decided. Raises BadInput where the rollout is not in a phase for it."""
+    try:
+        state: State = COMMANDS[word](document.state, now, why)
+    except BadInput as error:
+        raise BadInput(str(error).replace("The rollout is", f"The rollout {document.name} is", 1)) from error
+    return replace(document, state=state)
+
+
+def _is_due(document: RolloutDocument, section: Mapping[str, Any]) -> bool:
+    """Whether some package of the rollout is not yet as it should be; failures are no work that is still to come."""
+    names = document.before.keys() | document.after.keys()
+    problems = section["problems"]
+    if section["problem_count"] > len(problems):
+        return True
+    return any(one["package"] in names and one["state"] not in _FAILED for one in problems)
+
+
+def _error(document: RolloutDocument, section: Mapping[str, Any]) -> str:
+    for one in section["problems"]:
+        locked = document.after.get(one["package"])
+        if locked is None or one["package"] not in document.changing or one["state"] not in _FAILED:
+            continue
+        # what failed before in another version is not this rollout's doing
+        if not one.get("wanted") or _same(one["wanted"], locked.version):
+            return f"{one['package']} {locked.version}: {one['reason'] or one['state']}".rstrip(".")
+    return ""
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return Version.parse(one) == Version.parse(other)
+    except BadInput:
+        return False
+
+
+def _audit(section: Mapping[str, Any], package: str) -> str:
+    found: str = (section["audits"].get(package) or {}).get("answer", "")
+    return found
+
+
+def _metrics(sections: Mapping[str, Any], names: Sequence[str]) -> dict[str, float]:
+    """Figures of a report by their way in it, as in `system.uptime_seconds`."""
+    found = {}
+    for name in names:
+        value: Any = sections
+        for word in name.split("."):
+            value = value.get(word) if isinstance(value, Mapping) else None
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            found[name] = float(value)
+    return found

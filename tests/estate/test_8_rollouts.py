@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A good package goes through three rings, and a bad one ends in the first and is taken back; no person decides."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import driver
+import pytest
+from bocage_packager.main import main as packager
+
+AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
+TRUST = driver.INVENTORY / "trust" / "packages"
+SECRETS = driver.ROOT / ".lab" / "trust" / "packages"
+SERVED = "/srv/bocage/packages/public/targets"
+# Of this run: a host takes no version below one that it had, also where the lab was kept.
+RUN = int(time.time()) // 60
+FIRST, GOOD, BAD = (f"{RUN}.{number}-1" for number in range(3))
+NAMES = {GOOD: f"good-{RUN}", BAD: f"bad-{RUN}"}
+HAVE_IT = ("desk1", "tele1", "wrs1")
+SETUP = '''
+UNIT = """[Unit]
+Description=A demonstration
+[Service]
+ExecStart={program}
+[Install]
+WantedBy=multi-user.target
+"""
+
+def install():
+    write("/etc/systemd/system/demo-clock.service", UNIT)
+    write("/opt/demo-clock/version", control["version"])
+    run(["systemctl", "daemon-reload"])
+    run(["systemctl", "enable", "--quiet", "demo-clock"])
+    run(["systemctl", "restart", "demo-clock"])
+
+def audit():
+    return "OK" if run_notfatal(["systemctl", "is-active", "demo-clock"]).strip() == "active" else "ERROR"
+'''
+RINGS = [
+    {"name": "pilots", "hosts": ["desk1"]},
+    {"name": "homes", "hosts": ["tele1"]},
+    {"name": "rest", "share_percent": 100},
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("rollouts")
+
+
+def signed(folder: Path, version: str, program: str = "/bin/sleep infinity") -> Path:
+    source = folder / f"demo-clock-{version}"
+    assert packager(["init", str(source), "--package", "demo-clock", "--version", version]) == 0
+    (source / "setup.py").write_text(textwrap.dedent(SETUP).replace("{program}", program))
+    words = ["--key", SECRETS / "signers/developer.key", "--certificate", TRUST / "signers/developer.crt"]
+    words += ["--passphrase-file", SECRETS / "passphrase", "--output", folder]
+    assert packager(["sign", str(source), *(str(word) for word in words)]) == 0
+    return folder / f"demo-clock_{version}_PROD.wapt"
+
+
+def rollout(version: str, command: str, rounds: int = 1, file: Path | None = None) -> driver.Run:
+    definition = {"files": [str(file)], "rings": RINGS, "gates": {"soak_seconds": 1}}
+    name = NAMES[version]
+    extra: dict[str, Any] = {
+        "rollout": name,
+        "rollout_command": command,
+        "rollout_rounds": rounds,
+        "rollout_pause_seconds": 2,
+        "package_rollouts": {name: definition},
+    }
+    return driver.playbook("playbooks/rollout.yml", extra=extra)
+
+
+def state(version: str) -> dict[str, Any]:
+    """How a rollout stands, as the publisher serves it now."""
+    raw = driver.on("hub1", f'cat "$(ls -t {SERVED}/rollouts/*.{NAMES[version]}.json | head -1)"')
+    found: dict[str, Any] = json.loads(raw)["state"]
+    return found
+
+
+def has(host: str) -> str:
+    return driver.on(host, "systemctl is-active demo-clock; cat /opt/demo-clock/version", check=False).split()[-1]
+
+
+def upgrade(host: str) -> str:
+    return driver.on(host, f"{AGENT} --wait 60 upgrade 2>&1", check=False, timeout=120)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed(folder: Path) -> None:
+    """Three hosts have the first version of a service."""
+    for name in ("package_trust", "packages"):
+        run = driver.playbook(f"playbooks/{name}.yml")
+        assert run.ok, run.failures
+    file = signed(folder, FIRST)
+    run = driver.playbook("playbooks/publish_package.yml", extra={"publish_packages": [{"file": str(file)}]})
+    assert run.ok, run.failures
+    driver.on("wrs1", "systemctl start bocage-package-upkeep")
+    for host in HAVE_IT:
+        said = driver.on(host, f"{AGENT} --wait 60 install demo-clock 2>&1", timeout=120)
+        assert f"demo-clock {FIRST}: install finished" in said, said
+
+
+def test_nobody_takes_what_the_ring_has_not(folder: Path) -> None:
+    """The first ring has it at once, and no other host, however often it looks."""
+    run = rollout(GOOD, "start", file=signed(folder, GOOD))
+    assert run.ok, run.failures
+    assert has("desk1") == GOOD
+    for host in ("tele1", "wrs1"):
+        upgrade(host)
+        assert has(host) == FIRST
+    assert state(GOOD)["phase"] == "running" and state(GOOD)["ring"] == 0
+
+
+def test_a_good_package_goes_through_three_rings() -> None:
+    run = rollout(GOOD, "step", rounds=10)
+    assert run.ok, run.failures
+    found = state(GOOD)
+    assert found["phase"] == "done", found
+    opened = [line.split(" ring ")[1].split()[0] for line in found["history"] if " opened" in line]
+    assert opened == ["pilots", "homes", "rest"]
+    assert [has(host) for host in HAVE_IT] == [GOOD] * 3
+
+
+def test_a_bad_package_ends_in_the_first_ring_and_is_taken_back(folder: Path) -> None:
+    """It installs well, and then its service dies: the audit says so, the gate stops it, the tickets bring it back."""
+    run = rollout(BAD, "start", rounds=10, file=signed(folder, BAD, "/bin/false"))
+    assert run.ok, run.failures
+    found = state(BAD)
+    assert found["phase"] == "rolled_back", found
+    assert found["ring"] == 0 and "desk1: its audit fails" in found["reason"], found
+    assert driver.on("desk1", "systemctl is-active demo-clock").strip() == "active"
+    assert [has(host) for host in HAVE_IT] == [GOOD] * 3
+    for host in ("tele1", "wrs1"):
+        told = json.loads(driver.on(host, f"{AGENT} packages"))
+        assert BAD not in [one["version"] for one in told["history"] if one["package"] == "demo-clock"]
+
+
+def test_after_its_end_nobody_takes_it_either() -> None:
+    run = rollout(BAD, "end")
+    assert run.ok, run.failures
+    upgrade("desk1")
+    assert has("desk1") == GOOD
+    assert driver.on("hub1", f"ls {SERVED}/base | grep -c demo-clock_{BAD}", check=False).strip() in ("0", "1")
+    run = rollout(BAD, "end")
+    assert [words for _host, _task, words in run.failures if "has no rollout" in words]
