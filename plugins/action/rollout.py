@@ -16,8 +16,8 @@ from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import
 from ansible_collections.bocage.fleet.plugins.module_utils._common.rollout import Host
 from ansible_collections.bocage.fleet.plugins.module_utils._packages import (
     authority_files,
-    change_plan,
     downgrades,
+    publishable,
     rollout_document,
     rollout_progress,
     rollout_repository,
@@ -30,19 +30,7 @@ from ansible_collections.bocage.fleet.plugins.plugin_utils.rollout_hosts import 
 from ansible_collections.bocage.fleet.plugins.plugin_utils.rollout_repository import read_repository
 from ansible_collections.bocage.fleet.plugins.plugin_utils.rollout_text import changes, line, status
 
-COMMANDS = ("start", "step", "end", *rollout_progress.COMMANDS)
-ARGUMENTS = {
-    "command": {"type": "str", "choices": list(COMMANDS), "default": "step"},
-    "name": {"type": "str"},
-    "definition": {"type": "dict", "default": {}},
-    "exported": {"type": "path", "required": True},
-    "trust_directory": {"type": "path", "required": True},
-    "output_directory": {"type": "path", "required": True},
-    "ticket_key_file": {"type": "path", "no_log": False},
-    "passphrase_file": {"type": "path", "no_log": False},
-    "reason": {"type": "str", "default": "by hand"},
-    "keep_packages": {"type": "bool", "default": False},
-}
+SITE = "say of which site, so that its signer is known"
 
 
 @dataclass
@@ -76,7 +64,24 @@ class Work:
 class ActionModule(ControllerAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        _unused, given = self.validate_argument_spec(ARGUMENTS)
+        _unused, given = self.validate_argument_spec(
+            {
+                "command": {
+                    "type": "str",
+                    "choices": ["start", "step", "end", "pause", "resume", "abort", "roll_back"],
+                    "default": "step",
+                },
+                "name": {"type": "str"},
+                "definition": {"type": "dict", "default": {}},
+                "exported": {"type": "path", "required": True},
+                "trust_directory": {"type": "path", "required": True},
+                "output_directory": {"type": "path", "required": True},
+                "ticket_key_file": {"type": "path", "no_log": False},
+                "passphrase_file": {"type": "path", "no_log": False},
+                "reason": {"type": "str", "default": "by hand"},
+                "keep_packages": {"type": "bool", "default": False},
+            }
+        )
         try:
             hosts, reports = rollout_hosts(task_vars or {})
             work = Work(
@@ -156,7 +161,11 @@ def started(work: Work) -> RolloutDocument:
     given = dict(work.given["definition"])
     files = [{"site": "", **(one if isinstance(one, Mapping) else {"file": one})} for one in given.pop("files", [])]
     requests = given.pop("packages", [])
-    additions = [change_plan.addition_of(Path(one["file"]), one["site"]) for one in files]
+    trust = publishable.estate_trust(Path(work.given["trust_directory"])) if files else None
+    additions = [
+        publishable.package(Path(one["file"]), one["site"], trust, work.now, work.repository.may_execute, SITE)
+        for one in files
+    ]
     document = rollout_start.start(
         work.given["name"],
         given,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from .._common import atomic
 from .._common.errors import BadInput, opening
 from .._common.refused import Refused
-from . import change_plan, target_custom
+from . import change_plan, publishable, target_custom
 from . import repository_layout as layout
 from . import tuf_library as tuf
 from .kinds import kind_of_path
@@ -25,10 +25,11 @@ from .rollout_start import Listed
 
 @dataclass(frozen=True)
 class Repository:
-    """`targets` by path; `rollouts` by name."""
+    """`targets` by path; `rollouts` by name; `may_execute` says of a path whether its delegation may sign programs."""
 
     targets: Mapping[str, tuf.TargetFile]
     rollouts: Mapping[str, RolloutDocument]
+    may_execute: Callable[[str], bool]
 
     def packages(self, additions: Iterable[Addition]) -> list[Listed]:
         """All packages but those of single hosts, with those that come with a rollout."""
@@ -49,12 +50,14 @@ class Repository:
 
 def read_exported(archive: Path, work: Path, root: bytes, now: datetime) -> Repository:
     """What a publisher exported, once it was verified. Raises Refused or BadInput."""
-    targets = change_plan.listed(change_plan.take_exported(archive, work, root, now))
+    store = change_plan.take_exported(archive, work, root, now)
+    targets = change_plan.listed(store)
+    top = store.role("targets", store.heads()["targets"]).signed
     rollouts = {}
     for path, target in targets.items():
         if found := PATH.fullmatch(path):
             rollouts[found[1]] = _read(work / change_plan.EXPORTED, path, target)
-    return Repository(targets, rollouts)
+    return Repository(targets, rollouts, publishable.delegated_rights(top))
 
 
 def _read(folder: Path, path: str, target: tuf.TargetFile) -> RolloutDocument:

@@ -3,10 +3,19 @@
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.bocage.fleet.plugins.module_utils._common import timestamps
+from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
+from ansible_collections.bocage.fleet.plugins.module_utils._common.refused import Refused
+from ansible_collections.bocage.fleet.plugins.module_utils._common.rollout import State
+from ansible_collections.bocage.fleet.plugins.module_utils._packages import (
+    rollout_document,
+    rollout_repository,
+)
 from ansible_collections.bocage.fleet.plugins.modules import package_change
 from publishing_estate import PASSPHRASE, Estate
 
@@ -84,3 +93,30 @@ def test_a_publisher_that_lies_is_not_believed(estate: Estate, call_module: Any,
 def test_what_cannot_be(estate: Estate, call_module: Any, changes: dict[str, Any], sentence: str) -> None:
     failed = call_module(package_change, **{**estate.options(exported=estate.exported()), **changes})
     assert sentence in failed["msg"]
+
+
+def test_rollouts_come_with_what_is_exported_and_are_believed_by_their_hash(
+    estate: Estate, call_module: Any, tmp_path: Path
+) -> None:
+    definition = {"name": "editor-2", "salt": "s", "rings": [{"name": "all", "share_percent": 100}]}
+    document = rollout_document.RolloutDocument({**definition, "expires": "2030-01-01T00:00:00Z"}, State(), {}, {}, ())
+    (tmp_path / "editor-2.json").write_bytes(rollout_document.render(document))
+    files = [{"path": "rollouts/editor-2.json", "file": str(tmp_path / "editor-2.json")}]
+    call_module(package_change, **estate.options(exported=estate.exported(), files=files))
+    estate.commit()
+    archive, root = Path(estate.exported()), (estate.trust / "root.json").read_bytes()
+
+    def read(name: str) -> rollout_repository.Repository:
+        (tmp_path / name).mkdir()
+        return rollout_repository.read_exported(archive, tmp_path / name, root, timestamps.now())
+
+    assert read("good").rollouts == {"editor-2": document}
+    raw = archive.read_bytes()
+    archive.write_bytes(raw.replace(b'"salt":"s"', b'"salt":"t"'))
+    with pytest.raises(Refused, match=r"The rollout rollouts/editor-2\.json is not the one that is listed"):
+        read("altered")
+    archive.write_bytes(raw)
+    with tarfile.open(archive, "a") as opened:
+        opened.add(tmp_path / "editor-2.json", f"targets/base/{'a' * 64}.editor-2.json")
+    with pytest.raises(BocageError, match="holds more than metadata"):
+        read("elsewhere")

@@ -111,7 +111,10 @@ def test_a_bad_one_is_taken_back_in_its_first_ring() -> None:
     back = taken(replace(backed, tickets=()), bad, 5)
     assert back.document.state.phase == "rolling_back"
     assert back.step.undo == ("desk1",) and back.audit == ()
-    assert "ring pilots: 1 of 1 hosts failed" in back.document.state.reason and "its audit fails" in back.document.state.reason
+    assert (
+        "ring pilots: 1 of 1 hosts failed" in back.document.state.reason
+        and "its audit fails" in back.document.state.reason
+    )
     still = taken(back.document, {**bad, "desk1": said(BEFORE, problem("NEED-UPGRADE", "1.0"))}, 10)
     assert still.step.undo == ("desk1",), "it has heard of it, and not done it"
     over = taken(still.document, {**bad, "desk1": said(BEFORE)}, 15)
