@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from bocage_core._common.errors import BadInput, BocageError
+from bocage_core._packages.building import read_control
 from bocage_core._packages.container import open_container
 
 from .answers import GOOD, REFUSED, Answer, plain
-from .make import read_control
 
 IMAGE = "localhost/bocage-lab"
 _START_SECONDS = 120

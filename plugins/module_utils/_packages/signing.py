@@ -107,21 +107,9 @@ def build_package(folder: Path, control: Control, output: Path, signer: Signer, 
     package. Raises BadInput for what no host would accept, before `output` is touched.
     """
     certificates.require_libraries()
-    certificate = _check_signer(signer, at)
+    certificate = check_signer(signer, at)
     signed = sign_control(control, signer, at)
-    try:
-        files = dict(files_of(folder))
-    except OSError as error:
-        raise BadInput(f"The folder {folder} cannot be read: {error.filename}: {error.strerror}.") from error
-    if twice := entry_names.collision(files):
-        raise BadInput(
-            f"The folder {folder} holds {twice!r} in two spellings that some systems take for one; rename one."
-        )
-    if (found := entry_names.executables(files)) and not certificates.has_code_signing(certificate):
-        raise BadInput(
-            f"The folder {folder} holds {found[0]}, which hosts execute, and the certificate"
-            f" {certificates.common_name(certificate)} lacks codeSigning; let a developer sign it."
-        )
+    files = sources_of(folder, certificate)
     digests: dict[str, str] = {}
     temporary = output.with_name(f".{output.name}.{os.urandom(8).hex()}")
     try:
@@ -172,7 +160,8 @@ def sign_control(control: Control, signer: Signer, at: datetime) -> Control:
     return result
 
 
-def _check_signer(signer: Signer, at: datetime) -> x509.Certificate:
+def check_signer(signer: Signer, at: datetime) -> x509.Certificate:
+    """The certificate of a signer who may sign at that time. Raises BadInput."""
     certificate = signer.certificates[0]
     name = certificates.common_name(certificate)
     try:
@@ -185,6 +174,24 @@ def _check_signer(signer: Signer, at: datetime) -> x509.Certificate:
             f" {certificate.not_valid_after_utc:%Y-%m-%d} and signs nothing at {at:%Y-%m-%d}; issue a new one."
         )
     return certificate
+
+
+def sources_of(folder: Path, certificate: x509.Certificate) -> dict[str, Path]:
+    """The files of a folder by their names in its package. Raises BadInput for what no host would take from the signer."""
+    try:
+        files = dict(files_of(folder))
+    except OSError as error:
+        raise BadInput(f"The folder {folder} cannot be read: {error.filename}: {error.strerror}.") from error
+    if twice := entry_names.collision(files):
+        raise BadInput(
+            f"The folder {folder} holds {twice!r} in two spellings that some systems take for one; rename one."
+        )
+    if (found := entry_names.executables(files)) and not certificates.has_code_signing(certificate):
+        raise BadInput(
+            f"The folder {folder} holds {found[0]}, which hosts execute, and the certificate"
+            f" {certificates.common_name(certificate)} lacks codeSigning; let a developer sign it."
+        )
+    return files
 
 
 def files_of(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -106,7 +106,7 @@ def test_a_key_on_a_token(folder: Path, call: Call, developer: Developer, monkey
     command = ("sign", folder, "--pkcs11", uri, "--certificate", developer.certificate)
     status, answer = call(*command)
     assert (status, asked) == (2, [])
-    assert answer["error"] == "A key on a token needs its PIN; give --passphrase-file with a file that holds it."
+    assert answer["error"] == "A key on a token needs its PIN; give the passphrase file that holds it."
     status, answer = call(*command, "--passphrase-file", developer.passphrase)
     assert (status, asked) == (0, [("estate", "developer", developer.passphrase)])
     assert call("verify", "--trust", developer.trust, answer["file"])[0] == 0
