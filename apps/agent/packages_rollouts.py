@@ -26,7 +26,7 @@ class Kept:
     withheld: Mapping[str, str] = field(default_factory=dict)
     tickets: tuple[Mapping[str, Any], ...] = ()
     rollouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What the report tells: by rollout its ring, whether the ring has the change, the digest of the versions."""
+    """What the report tells: by rollout its ring, whether it waits for that or has the change, the digest of the versions."""
 
     def to_plain(self) -> dict[str, Any]:
         return {
@@ -76,5 +76,10 @@ def keep_to(documents: Iterable[tuple[str, bytes]], host_id: str, name: str) -> 
         for package in found.withheld - versions.keys():
             withheld.setdefault(package, found.reason)
         tickets += found.tickets
-        rollouts[document.name] = {"ring": found.reason, "taken": found.taken, "digest": found.digest}
+        rollouts[document.name] = {
+            "ring": found.ring,
+            "pending": found.pending,
+            "taken": found.taken,
+            "digest": found.digest,
+        }
     return Kept(versions, withheld, tuple(tickets), rollouts)

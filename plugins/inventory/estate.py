@@ -39,6 +39,7 @@ description:
     each LAN is entered, also where there is one gateway only.
   - In C(drift_segments) are also gateways whose election of the active gateway of segments is silent.
     C(reported.sections.segments.segments) has for each segment of a gateway C(name), C(active) and C(fitness).
+  - In C(ring_<n>_pending) are hosts whose ring, the one with this number, has yet to open in some rollout.
   - In C(packages_need_upgrade) are hosts that report packages to install, upgrade or remove; in C(packages_error) those
     with a package in the state C(ERROR) or C(MISSING); in C(drift_packages) those and hosts where an audit of a package
     is not C(OK), where work was cut off, or whose last update failed. C(reported.packages) has versions by package (empty
@@ -336,6 +337,9 @@ def _set_groups(inventory: InventoryData, hosts: dict[str, Host], states: dict[s
         groups[f"state_{state.state}"].add_host(host)
         sections = state.reported.get("sections") or {}
         for name in gateway_groups(sections) | package_groups(sections.get("packages")):
+            if name not in groups:
+                # of a ring of some rollout
+                groups[name] = inventory.groups[inventory.add_group(name)]
             groups[name].add_host(host)
         for ending in state.drift:
             if ending not in drift:

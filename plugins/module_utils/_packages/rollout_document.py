@@ -34,6 +34,7 @@ _FIELDS = frozenset({"schema", "definition", "state", "before", "after", "ticket
 _LOCK = frozenset({"version", "sha256"})
 _VERSION = re.compile(r"[0-9][0-9.]{0,60}(-[0-9]{1,20})?")
 _PACKAGE = re.compile(r"[^\x00-\x20/\\|=(),]{1,255}")
+_WAITING = ("pending", "running", "paused")
 # rings that were opened keep what they took until it is taken back
 _TAKEN = ("running", "paused", "stopped", "aborted")
 
@@ -103,6 +104,10 @@ class Pins:
     """Whether the ring of this host has the change."""
     digest: str
     """Of the versions, so that a report tells which of them it speaks of."""
+    ring: int
+    """Number of the ring of this host, from 1; 0 where no ring has it."""
+    pending: bool
+    """Whether this host waits for its ring to open."""
 
 
 def render(document: RolloutDocument) -> bytes:
@@ -184,4 +189,6 @@ def pins(document: RolloutDocument, host_id: str, name: str) -> Pins | None:
         tickets=() if taken else document.tickets,
         taken=taken,
         digest=document.lock_digest("after" if taken else "before"),
+        ring=0 if ring is None else ring + 1,
+        pending=not taken and state.phase in _WAITING,
     )

@@ -106,10 +106,13 @@ def package_drift(packages: Mapping[str, Any]) -> list[str]:
 
 
 def package_groups(packages: Mapping[str, Any] | None) -> frozenset[str]:
-    """Which of ``PACKAGE_GROUPS`` a host is in, by its section ``packages``."""
+    """Which of ``PACKAGE_GROUPS`` a host is in, by its section ``packages``, and ``ring_<n>_pending`` by its rollouts."""
     if not packages:
         return frozenset()
     found = {"packages_need_upgrade"} if packages["needs_upgrade"] else set()
+    found |= {
+        f"ring_{one['ring']}_pending" for one in packages.get("rollouts", {}).values() if one["pending"] and one["ring"]
+    }
     return frozenset(found | ({"packages_error"} if packages["errors"] else set()))
 
 

@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from .._common import fields, timestamps
+from .._common.rings import MAX_RINGS
 
 MAX_PEERS = 200
 MAX_PATHS = 50
@@ -209,12 +210,14 @@ def _check_packages(section: dict[str, Any], what: str) -> None:
 
 
 def _check_rollouts(rollouts: dict[str, Any], what: str) -> None:
-    """By rollout, the ring of the host, whether it has the change, and the digest of the versions it keeps to."""
+    """By rollout, the ring of the host, whether it waits or has the change, and the digest of the versions it keeps to."""
     for name, one in rollouts.items():
         fields.text({"rollouts": name}, "rollouts", what, _PACKAGE)
         entry = fields.record(one, f"a rollout in {what}")
         fields.text(entry, "digest", what, fields.SHA256)
-        fields.flag(entry, "taken", what)
+        fields.integer(entry, "ring", what, 0, MAX_RINGS)
+        for flag in ("pending", "taken"):
+            fields.flag(entry, flag, what)
 
 
 def _entries(section: dict[str, Any], name: str, what: str) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ PACKAGES: dict[str, Any] = {
 }
 WAITING = {"package": "fonts", "state": "NEED-INSTALL", "version": None, "wanted": "2.0", "reason": ""}
 FAILED = {"package": "tool", "state": "ERROR", "version": "1", "wanted": "2", "reason": "The licence is missing."}
+RING = {"ring": 2, "pending": True, "taken": False, "digest": "a" * 64}
 GROUPS = ("packages_need_upgrade", "packages_error", "drift_packages")
 
 
@@ -57,6 +58,18 @@ def test_the_groups_exist_also_when_they_are_empty(folder: Any) -> None:
 
 def test_what_only_waits_for_an_upgrade_is_no_drift(folder: Any) -> None:
     assert groups(load(folder, problems=[WAITING], problem_count=1, needs_upgrade=True)) == ["packages_need_upgrade"]
+
+
+def test_who_waits_for_a_ring_is_in_its_group(folder: Any) -> None:
+    rollouts = {
+        "editor-2": RING,
+        "fonts": {**RING, "ring": 3, "pending": False, "taken": True},
+        "x": {**RING, "ring": 0},
+    }
+    loaded = load(folder, rollouts=rollouts)
+    assert loaded.group("ring_2_pending") == ["gw1"]
+    for name in ("ring_0_pending", "ring_3_pending"):
+        assert name not in loaded.inventory.groups
 
 
 @pytest.mark.parametrize(
@@ -99,7 +112,9 @@ def test_what_does_not_mend_itself_is_drift(folder: Any, changes: Any, expected:
         {"offline_records": [{"package": "editor"}]},
         {"refused": [{"package": "editor", "code": "revoked", "reason": "", "at": "now"}]},
         {"metadata": {"root": "1"}},
-        {"rollouts": {"editor-2": {"digest": "a" * 64, "taken": "yes"}}},
+        {"rollouts": {"editor-2": {**RING, "taken": "yes"}}},
+        {"rollouts": {"editor-2": {**RING, "ring": 21}}},
+        {"rollouts": {"editor-2": {"digest": "a" * 64, "taken": True}}},
         {"last_update_at": "yesterday"},
         {"last_problem": None},
         {"interrupted": ["{{ evil }}\n"]},

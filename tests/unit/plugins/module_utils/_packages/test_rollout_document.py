@@ -44,12 +44,14 @@ def test_a_ring_that_is_open_has_the_new_versions_and_no_other_has() -> None:
     assert other.withheld == {"editor-plugin"}, "what only the new versions need is not taken early"
     assert pilot.reason == "rollout editor-2, ring pilots" and pilot.digest != other.digest
     assert pins(DOCUMENT, "id-9", "desk9").digest == other.digest  # type: ignore[union-attr]
+    assert (pilot.ring, pilot.pending, other.ring, other.pending) == (1, False, 2, True)
 
 
 @pytest.mark.parametrize("phase", ["rolling_back", "rolled_back", "pending"])
 def test_on_the_way_back_a_host_has_the_old_versions_and_the_tickets_for_them(phase: Any) -> None:
     found = pins(replace(DOCUMENT, state=State(phase, 0)), "id-1", "desk1")
     assert found and not found.taken and found.versions == {"editor": OLD} and found.tickets == DOCUMENT.tickets
+    assert found.pending == (phase == "pending")
 
 
 @pytest.mark.parametrize("phase", ["paused", "stopped", "aborted"])
