@@ -12,7 +12,7 @@ from typing import Any
 from bocage_core._common import atomic, timestamps
 from bocage_core._common.errors import BadInput, BocageError
 from bocage_core._common.refused import Refused
-from bocage_core._packages import acceptance, manifest, repository_client, versions
+from bocage_core._packages import acceptance, manifest, replica_choice, repository_client, versions
 from bocage_core._packages.certificates import Trust
 from bocage_core._packages.container import open_container
 from bocage_core._packages.kinds import kind_of_path, kind_of_section
@@ -22,6 +22,7 @@ from bocage_core._packages.repository_cache import Target
 from bocage_core._packages.requests import Request, parse_requests
 from bocage_core._packages.rollout_document import MAX_BYTES, PATH
 
+from .packages_addresses import own_addresses
 from .packages_ports import Accepted, Offer, Progress, Solution, Unreachable
 from .packages_rollouts import Kept, keep_to
 from .packages_settings import PackageSettings
@@ -173,11 +174,16 @@ class PackageLibrary:
                 raise BadInput(
                     f"The pinned root of the repository {path} cannot be read: {error.strerror}; run the role agent."
                 ) from error
-            replicas = [str(one["url"]) for one in self._settings.replicas]
             self._client_ = repository_client.Client(
-                self._settings.places.state / "tuf", root, replicas, clock=self._clock
+                self._settings.places.state / "tuf", root, self._replicas(), clock=self._clock
             )
         return self._client_
+
+    def _replicas(self) -> list[str]:
+        known = self._settings.replicas
+        # where a host is matters only where somebody said so
+        addresses = own_addresses() if any(one.networks for one in known) else []
+        return replica_choice.in_order(known, self._host_id, addresses)
 
     def _target(self, offer: Offer) -> Target:
         if isinstance(offer.source, Target):

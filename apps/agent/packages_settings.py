@@ -11,6 +11,7 @@ from typing import Any
 
 from bocage_core._common import atomic, canonical, fields
 from bocage_core._common.errors import BadInput, BocageError
+from bocage_core._packages.replica_choice import Replica, read_replicas
 
 from .packages_platform import Places, places, settings_file
 
@@ -54,8 +55,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class PackageSettings:
-    replicas: tuple[Mapping[str, Any], ...]
-    """Where the repository is had from, the best one first; none of them is trusted."""
+    replicas: tuple[Replica, ...]
+    """Where the repository is had from; none of them is trusted."""
     host_package: str | None
     """The package of this host, by whose dependencies it gets all others."""
     require: tuple[str, ...]
@@ -90,17 +91,13 @@ def from_document(value: object, what: str) -> PackageSettings:
     for name, value in trust.items():
         if value not in _TRUST[name]:
             raise fields.malformed(f"trust in {what}", f"needs one of {', '.join(_TRUST[name])} in {name}")
-    replicas = document["replicas"]
-    if not isinstance(replicas, list) or not 1 <= len(replicas) <= 32:
-        raise fields.malformed(what, "needs a list of 1 to 32 replicas")
-    for one in replicas:
-        fields.text(fields.record(one, f"a replica in {what}"), "url", f"a replica in {what}", _URL)
+    replicas = read_replicas(document["replicas"], what, _URL)
     host_package = document.get("host_package")
     if host_package is not None:
         fields.text(document, "host_package", what, _NAME)
     lists = {"require": [], "forbidden": [], **document}
     return PackageSettings(
-        replicas=tuple(replicas),
+        replicas=replicas,
         host_package=host_package,
         require=tuple(fields.texts(lists, "require", what, _REQUEST)),
         forbidden=tuple(fields.texts(lists, "forbidden", what, _NAME)),

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whoever holds the copy of a site, or even the publisher, against a real agent: nothing of theirs is installed.
+
+The publisher is silent while the copy of the site serves what the attacker likes, so that nobody else can be asked.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import driver
+import pytest
+from bocage_packager.main import main as packager
+from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import Metadata, Snapshot, Targets, Timestamp
+
+AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
+TRUST = driver.INVENTORY / "trust" / "packages"
+SECRETS = driver.ROOT / ".lab" / "trust" / "packages"
+PUBLIC = "/srv/bocage/packages/public"
+ONLINE = "/etc/bocage/package-repository"
+# Of this run: a host takes no version below one that it had, also where the lab was kept.
+RUN = int(time.time()) // 60
+FIRST, SECOND, THIRD = (f"{RUN}.{number}-1" for number in range(3))
+SETUP = """
+def install():
+    write("/opt/demo-safe/version", control["version"])
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("attacks")
+
+
+def publish(folder: Path, version: str) -> None:
+    source = folder / f"demo-safe-{version}"
+    assert packager(["init", str(source), "--package", "demo-safe", "--version", version]) == 0
+    (source / "setup.py").write_text(textwrap.dedent(SETUP))
+    words = ["--key", SECRETS / "signers/developer.key", "--certificate", TRUST / "signers/developer.crt"]
+    words += ["--passphrase-file", SECRETS / "passphrase", "--output", folder]
+    assert packager(["sign", str(source), *(str(word) for word in words)]) == 0
+    file = folder / f"demo-safe_{version}_PROD.wapt"
+    run = driver.playbook("playbooks/publish_package.yml", extra={"publish_packages": [{"file": str(file)}]})
+    assert run.ok, run.failures
+    driver.on("wrs1", "systemctl start bocage-package-upkeep")
+
+
+def agent(words: str, days: int = 0) -> str:
+    """What the agent of desk1 says, with its clock so many days ahead."""
+    clock = f"DONT_FAKE_MONOTONIC=1 faketime '+{days} days' " if days else ""
+    return driver.on("desk1", f"{clock}{AGENT} --wait 60 {words} 2>&1", check=False, timeout=300)
+
+
+def installed() -> str:
+    return driver.on("desk1", "cat /opt/demo-safe/version").strip()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def siege(folder: Path) -> Iterator[None]:
+    """desk1 has the first version and knows of the second; the attacker has both states and the site's copy."""
+    for name in ("package_trust", "packages"):
+        run = driver.playbook(f"playbooks/{name}.yml")
+        assert run.ok, run.failures
+    publish(folder, FIRST)
+    said = agent("install demo-safe")
+    assert f"demo-safe {FIRST}: install finished" in said, said
+    driver.on("wrs1", f"rm -rf /srv/old /srv/new && cp -a {PUBLIC} /srv/old")
+    publish(folder, SECOND)
+    driver.on("wrs1", f"cp -a {PUBLIC} /srv/new && systemctl stop bocage-package-upkeep.timer")
+    driver.on("desk1", "systemctl stop bocage-agent-upgrade.timer")
+    driver.on("hub1", "systemctl stop bocage-package-upkeep.timer bocage-package-repository")
+    agent("update")
+    yield
+    driver.on("hub1", "systemctl start bocage-package-repository bocage-package-upkeep.timer")
+    driver.on("wrs1", "rm -rf /srv/old /srv/new; systemctl start bocage-package-upkeep.timer")
+    driver.on("desk1", "systemctl start bocage-agent-upgrade.timer")
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    yield
+    serve("/srv/new")
+
+
+def serve(source: str) -> None:
+    driver.on("wrs1", f"find {PUBLIC} -mindepth 1 -delete && cp -a {source}/. {PUBLIC}/")
+
+
+def refused(*words: str, days: int = 0) -> str:
+    """The host takes nothing, and says why in a sentence that has one of these words."""
+    said = agent("upgrade", days)
+    assert installed() == FIRST
+    assert "Traceback" not in said
+    assert any(word in said for word in words), said
+    return said
+
+
+def head(role: str) -> str:
+    """The newest file of a role on the site's copy."""
+    found = driver.on("wrs1", f"ls {PUBLIC}/metadata | grep -E '^[0-9]+\\.{role}\\.json$' | sort -n | tail -1")
+    return f"{PUBLIC}/metadata/{found.strip()}"
+
+
+def read(role: str) -> bytes:
+    path = f"{PUBLIC}/metadata/timestamp.json" if role == "timestamp" else head(role)
+    return driver.on("wrs1", f"cat {path}").encode()
+
+
+def write(path: str, data: bytes) -> None:
+    driver.on("wrs1", f"cat > {path} <<'E'\n{data.decode()}\nE\ntruncate -s -1 {path}")
+
+
+def online(role: str) -> CryptoSigner:
+    """The key of a publisher that the attacker has taken over."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    pem = driver.on("hub1", f"cat {ONLINE}/{role}.key").encode()
+    return CryptoSigner(load_pem_private_key(pem, None))
+
+
+def take_over(names: dict[str, Metadata[Any]]) -> None:
+    """Serve lists as a publisher would, with a snapshot and a timestamp that its keys have signed for them."""
+    snapshot: Metadata[Snapshot] = Metadata.from_bytes(read("snapshot"))
+    timestamp: Metadata[Timestamp] = Metadata.from_bytes(read("timestamp"))
+    for name, metadata in names.items():
+        data = metadata.to_bytes()
+        write(f"{PUBLIC}/metadata/{metadata.signed.version}.{name}.json", data)
+        meta = snapshot.signed.meta[f"{name}.json"]
+        meta.version, meta.length, meta.hashes = metadata.signed.version, None, None
+    snapshot.signed.version += 1
+    snapshot.sign(online("snapshot"))
+    data = snapshot.to_bytes()
+    write(f"{PUBLIC}/metadata/{snapshot.signed.version}.snapshot.json", data)
+    meta = timestamp.signed.snapshot_meta
+    meta.version, meta.length, meta.hashes = snapshot.signed.version, None, None
+    timestamp.signed.version += 1
+    timestamp.sign(online("timestamp"))
+    write(f"{PUBLIC}/metadata/timestamp.json", timestamp.to_bytes())
+
+
+def test_attack_rollback_of_the_whole_repository() -> None:
+    serve("/srv/old")
+    refused("older", "before", "rolled back", "lower")
+
+
+def test_attack_freeze() -> None:
+    """The copy stands still for three days, signed as ever."""
+    serve("/srv/new")
+    refused("expired", "ended", days=3)
+
+
+def test_attack_mix_and_match() -> None:
+    """The timestamp of today with the lists of yesterday."""
+    driver.on("wrs1", f"cp -a {PUBLIC}/metadata/timestamp.json /srv/timestamp.json")
+    serve("/srv/old")
+    driver.on("wrs1", f"mv /srv/timestamp.json {PUBLIC}/metadata/timestamp.json")
+    driver.on("desk1", "rm -rf /srv/kept && cp -a /var/lib/bocage/packages/tuf /srv/kept")
+    # a host that has read less than this one would need the missing snapshot
+    driver.on("desk1", "find /var/lib/bocage/packages/tuf -name 'snapshot*' -delete")
+    try:
+        refused("snapshot", "not there", "404")
+    finally:
+        driver.on("desk1", "rm -rf /var/lib/bocage/packages/tuf && mv /srv/kept /var/lib/bocage/packages/tuf")
+
+
+def test_attack_omission() -> None:
+    """A list is not there any more, so that nobody would hear of what is in it."""
+    driver.on("wrs1", f"rm {head('base')}")
+    driver.on("desk1", "rm -rf /srv/kept && cp -a /var/lib/bocage/packages/tuf /srv/kept")
+    driver.on("desk1", "find /var/lib/bocage/packages/tuf -name '*base*' -delete")
+    try:
+        refused("base", "404", "no repository")
+    finally:
+        driver.on("desk1", "rm -rf /var/lib/bocage/packages/tuf && mv /srv/kept /var/lib/bocage/packages/tuf")
+
+
+def test_attack_wrong_software_under_the_right_name() -> None:
+    """A package that a developer did sign, in the place of another one."""
+    old, new = (f"$(ls {PUBLIC}/targets/base/*.demo-safe_{version}_PROD.wapt)" for version in (FIRST, SECOND))
+    driver.on("wrs1", f"cp --remove-destination {old} {new}")
+    refused("length", "bytes", "hash")
+
+
+def test_attack_arbitrary_software() -> None:
+    """A list that names a file of the attacker, under the signatures that the list had."""
+    listed: Metadata[Targets] = Metadata.from_bytes(read("base"))
+    for target in listed.signed.targets.values():
+        target.hashes = {"sha256": "0" * 64}
+    driver.on("wrs1", f"find {PUBLIC}/metadata -name '*.base.json' -delete")
+    write(f"{PUBLIC}/metadata/{listed.signed.version}.base.json", listed.to_bytes())
+    driver.on("desk1", "find /var/lib/bocage/packages/tuf -name '*base*' -delete")
+    refused("base")
+
+
+def test_attack_endless_data() -> None:
+    """A file without an end, where a small one should be: it is left after as many bytes as may be."""
+    driver.on("wrs1", f"truncate -s 20G {PUBLIC}/metadata/timestamp.json")
+    begun = time.monotonic()
+    refused("bytes", "longer", "long")
+    assert time.monotonic() - begun < 60
+
+
+def test_attack_slow_retrieval() -> None:
+    """A trickle of bytes, so that the update never ends."""
+    settings = f"{ONLINE}/nginx.conf"
+    driver.on(
+        "wrs1", f"cp {settings} /srv/nginx.conf && sed -i 's/sendfile on;/sendfile on; limit_rate 20;/' {settings}"
+    )
+    driver.on("wrs1", "systemctl restart bocage-package-repository")
+    begun = time.monotonic()
+    try:
+        refused("slow", "per second", "took")
+        assert time.monotonic() - begun < 200
+    finally:
+        driver.on("wrs1", f"mv /srv/nginx.conf {settings} && systemctl restart bocage-package-repository")
+
+
+def test_attack_one_key_of_two() -> None:
+    """The publisher is taken over, and one holder of the top list as well: two would have to sign."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    secret = (SECRETS / "passphrase").read_text().strip().encode()
+    key = load_pem_private_key((SECRETS / "tuf" / "targets-1.key").read_bytes(), secret)
+    top: Metadata[Targets] = Metadata.from_bytes(read("targets"))
+    top.signed.version += 1
+    top.sign(CryptoSigner(key))
+    take_over({"targets": top})
+    refused("sign", "threshold")
+
+
+def test_attack_the_publisher_lists_what_it_likes() -> None:
+    """With the keys of snapshot and timestamp alone, nothing can be listed."""
+    listed: Metadata[Targets] = Metadata.from_bytes(read("base"))
+    listed.signed.version += 1
+    for target in listed.signed.targets.values():
+        target.hashes = {"sha256": "0" * 64}
+    listed.sign(online("snapshot"))
+    take_over({"base": listed})
+    refused("sign", "threshold")
+
+
+def test_attack_keys_that_nobody_signed() -> None:
+    """Words beside what is signed change nothing; words inside it are no longer what was signed."""
+    served = json.loads(read("timestamp"))
+    served["signed"]["unsigned_key"] = "trust me"
+    write(f"{PUBLIC}/metadata/timestamp.json", json.dumps(served).encode())
+    refused("sign")
+
+
+def test_the_honest_copy_is_taken_afterwards() -> None:
+    """None of all that has left the host unable to go on."""
+    said = agent("upgrade")
+    assert f"demo-safe {SECOND}: install finished" in said, said
+
+
+def test_work_that_is_cut_off_anywhere_is_mended_by_the_next_run(folder: Path) -> None:
+    """The agent is killed at twelve moments of an installation, as a power cut would do it."""
+    driver.on("hub1", "systemctl start bocage-package-repository bocage-package-upkeep.timer")
+    publish(folder, THIRD)
+    for number in range(12):
+        agent("remove demo-safe")
+        driver.on(
+            "desk1", f"timeout -s KILL {0.2 + number * 0.15:.2f} {AGENT} --wait 60 install demo-safe", check=False
+        )
+        said = agent("install demo-safe")
+        assert "Traceback" not in said
+        state = json.loads(driver.on("desk1", f"{AGENT} packages"))
+        assert state["packages"]["demo-safe"]["state"] == "OK", (number, said)
+        assert state["interrupted"] == []
+        assert installed() == THIRD
