@@ -112,10 +112,12 @@ docs: venv ## reference pages from the specs
 role: ## a role that leaves a seal, to start from (NAME=name)
 	@docs/new-role.sh "$(NAME)"
 
-build: venv ## the collection's artifact and the wheel, in build/dist
+build: venv ## the collection's artifact, the wheel and the agent's archive, in build/dist
 	@mkdir -p build/dist
 	ansible-galaxy collection build --force --output-path build/dist
 	$(VENV)/bin/python -m build --wheel --outdir build/dist .
+	ansible localhost -i localhost, -c local -m bocage.fleet.app_archive -e ansible_python_interpreter=$(VENV)/bin/python \
+	  -a 'app=agent collection_directory=$(CURDIR) directory=$(CURDIR)/build/dist python=$(VENV)/bin/python'
 
 lab-up: venv ## start the lab (LAB=demo)
 	@lab/bootstrap.sh lab

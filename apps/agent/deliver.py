@@ -39,6 +39,10 @@ class Delivery:
     delivered: int = 0
     dropped: int = 0
     problem: str | None = None
+    accepted_counter: int | None = None
+    """The last report that the registry has now."""
+    refused: bool = False
+    """Whether the registry itself answered that it does not take a report."""
 
 
 @dataclass(frozen=True)
@@ -126,19 +130,24 @@ def deliver(settings: Settings, spool: Spool, log: Log) -> Delivery:
             if answer.status == 200:
                 spool.remove(path)
                 result.delivered += 1
+                result.accepted_counter = number
                 for warning in _warnings(answer, told):
                     log(f"The registry says: {warning}")
             elif answer.code in _KNOWN:
                 spool.remove(path)
                 result.dropped += 1
+                if answer.code == "replayed":
+                    # it has this one, and only its answer was lost
+                    result.accepted_counter = number
                 log(f"Report {number} is dropped, the registry is past it: {answer.sentence}")
             elif answer.code in _HOPELESS:
                 spool.remove(path)
                 result.dropped += 1
-                result.problem = answer.sentence
+                result.problem, result.refused = answer.sentence, True
                 log(f"Report {number} is dropped, the registry will never take it: {answer.sentence}")
             else:
-                result.problem = answer.sentence
+                # without a code it is something in between that answers, as where the registry is away
+                result.problem, result.refused = answer.sentence, answer.code is not None
                 log(f"The registry does not take report {number}, {_SPOOLED}: {answer.sentence}")
                 break
     except Unreachable as error:

@@ -16,16 +16,16 @@ from typing import Any
 from bocage_core._common import atomic, canonical, timestamps
 from bocage_core._common.errors import BadInput, BocageError
 
+from .agent_reports import STATUS_FILE, read_status
 from .settings import DEFAULT_PATH, Settings, read_settings
 
-STATUS_FILE = "status.json"
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
 _DEEDS_OF_A_CONTROLLER = ("check", "write")
 # what packages_verbs.py knows; a test compares them
 PACKAGE_VERBS = frozenset(
     {
         *("update", "upgrade", "download-upgrade", "install", "remove", "forget", "audit", "session-setup"),
-        *("list", "search", "clean", "packages", "packages-door"),
+        *("list", "search", "clean", "packages", "packages-door", "settle"),
     }
 )
 
@@ -36,6 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from .gateway_health import main as look_after_gateway
 
         return look_after_gateway()
+    if given == ["update-keeper"]:
+        from .agent_keeper import main as watch_update
+
+        return watch_update()
     if given and given[0] in PACKAGE_VERBS:
         return _packages(given)
     options = _options(given)
@@ -119,16 +123,21 @@ def _report(settings: Settings) -> None:
     with chain.locked(settings.state_directory / "lock"):
         report = spool_report(settings, spool, _log)
         # Half of the time of a call is loading the network library, so it is loaded when there is something to send.
+        from .collect_agent import home
         from .deliver import deliver
 
+        place = home()
         delivery = deliver(settings, spool, _log)
         waiting = len(spool.files())
-        before = _read_status(settings)
+        before = read_status(settings.state_directory / STATUS_FILE)
         delivered_at = timestamps.write(timestamps.now()) if delivery.delivered else before.get("last_delivery_at")
         document = {
             "last_counter": report.counter,
             "last_delivery_at": delivered_at,
             "last_problem": delivery.problem,
+            "agent": None if place is None else place.version,
+            "accepted_counter": delivery.accepted_counter,
+            "refused": delivery.refused,
         }
         atomic.write_file(settings.state_directory / STATUS_FILE, json.dumps(document).encode() + b"\n", 0o600)
     _log(f"Report {report.counter} was made, {delivery.delivered} were delivered, {waiting} are spooled.")
@@ -165,7 +174,7 @@ def _status(settings: Settings) -> dict[str, Any]:
 
     enrolment = read_enrolment(settings)
     place = chain.read(settings.state_directory / COUNTER_FILE)
-    status = _read_status(settings)
+    status = read_status(settings.state_directory / STATUS_FILE)
     found = {
         "host": enrolment.name,
         "host_id": enrolment.host_id,
@@ -181,15 +190,6 @@ def _status(settings: Settings) -> dict[str, Any]:
 
         found["packages"] = summary(settings.packages_directory)
     return found
-
-
-def _read_status(settings: Settings) -> dict[str, Any]:
-    """The last run's outcome, for people only; a damaged file is as good as none."""
-    try:
-        document = json.loads(atomic.read_bounded(settings.state_directory / STATUS_FILE, 65536))
-    except (FileNotFoundError, ValueError, BocageError):
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def _show(document: dict[str, Any]) -> None:

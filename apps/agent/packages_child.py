@@ -15,12 +15,16 @@ import sys
 import threading
 import traceback
 import types
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from . import packages_hooks
 
 HOOKS = ("install", "uninstall", "session_setup", "audit", "update_package")
+# The package that is the agent itself, as agent_trial.py has it.
+AGENT = "bocage-agent"
 AUDITS = ("OK", "WARNING", "ERROR")
 RESULT = "result.json"
 _MAX_REQUEST = 16 * 1024 * 1024
@@ -33,13 +37,15 @@ def main() -> int:
     request = json.loads(asked)
     work = Path(request["work"])
     threading.Thread(target=_end_with_the_agent, daemon=True).start()
+    # what the package of the agent uses is loaded while it can be
+    more = of_the_agent(request, work)
     # what the agent itself is made of is not the package's to import
     sys.path[:] = [*(one for one in sys.path if one != request["library"]), request["folder"]]
     sys.dont_write_bytecode = True
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     os.chdir(request["folder"])
     try:
-        value = call(request, work)
+        value = call(request, work, more)
     except packages_hooks.Failed as error:
         result = {"ok": False, "value": None, "reason": str(error)}
     except SystemExit as error:
@@ -55,13 +61,41 @@ def main() -> int:
     return 0 if result["ok"] else 1
 
 
-def call(request: dict[str, Any], work: Path) -> str | None:
+def of_the_agent(request: dict[str, Any], work: Path) -> dict[str, Any]:
+    """Further names for the package that is the agent; none for others."""
+    if request["control"].get("package") != AGENT:
+        return {}
+    from bocage_core._common.errors import BocageError
+
+    from . import agent_update
+
+    # the state of packages, in which the work folder is
+    folder = work.parents[1] / "agent"
+
+    def update_agent() -> None:
+        """Put the agent of this package on trial."""
+        try:
+            print(agent_update.update(Path(request["folder"]), str(request["control"]["version"]), folder), flush=True)
+        except BocageError as error:
+            raise packages_hooks.Failed(str(error)) from error
+
+    def release_agent() -> None:
+        """Let roles look after the agent again."""
+        try:
+            print(agent_update.release(folder), flush=True)
+        except BocageError as error:
+            raise packages_hooks.Failed(str(error)) from error
+
+    return {"update_agent": update_agent, "release_agent": release_agent}
+
+
+def call(request: dict[str, Any], work: Path, more: Mapping[str, Any] = MappingProxyType({})) -> str | None:
     """Run one hook; None where setup.py has no such hook."""
     names = packages_hooks.names(
         Path(request["folder"]), work, request["control"], recording=request["hook"] == "install"
     )
     setup = Path(request["folder"]) / "setup.py"
-    namespace: dict[str, Any] = {**names, "__name__": "setup", "__file__": str(setup)}
+    namespace: dict[str, Any] = {**names, **more, "__name__": "setup", "__file__": str(setup)}
     _offer_helpers_by_name(names)
     hook = None
     if setup.is_file():

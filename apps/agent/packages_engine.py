@@ -9,20 +9,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bocage_core._common import timestamps
-from bocage_core._common.errors import BadInput, BocageError
+from bocage_core._common.errors import BocageError
 from bocage_core._common.refused import Refused
 
-from . import packages_asked
+from . import packages_asked, packages_audits
 from . import packages_plan as plans
 from .packages_cache import Cache
 from .packages_changes import Foreseen, Standing, with_plan, without
 from .packages_plan import Plan
 from .packages_ports import Library, Offer, Solution, Unreachable
 from .packages_runner import Runner
-from .packages_schedule import is_due
 from .packages_settings import PackageSettings
 from .packages_steps import Steps, forget
 from .packages_store import Record, Row, Store, put_facts, put_row
+from .packages_trials import Trials
 
 # A clock may be put right by this much; more is a battery that is empty.
 CLOCK_WINDOW = timedelta(days=1)
@@ -62,10 +62,16 @@ class Engine:
             log=log,
             after=after,
         )
+        self._trials = Trials(store, self._cache, settings.places.state, compare=library.compare, clock=clock, log=log)
+
+    def again(self) -> None:
+        """Try also an agent that was put back."""
+        self._trials.again()
 
     def repair(self) -> None:
         """What an agent that was killed left behind; each run that changes something begins with this."""
         self._steps.repair()
+        self._trials.settle()
         self._cache.clean_interrupted()
         for row in self._store.rows().values():
             if row.state == "OK" and row.sha256:
@@ -168,25 +174,7 @@ class Engine:
 
     def audit(self, names: Collection[str] = (), *, due: bool = False) -> dict[str, str]:
         """Ask installed packages whether they are well; answers by package."""
-        found = {}
-        rows = self._store.rows()
-        for name in names:
-            if name not in rows or rows[name].version is None:
-                raise BadInput(f"The package {name} is not installed on this host.")
-        for name, row in rows.items():
-            if row.version is None or (names and name not in names):
-                continue
-            if due and not is_due(row.audit_schedule, row.audited_at, self._clock()):
-                continue
-            outcome = self._steps.audit(row)
-            answer = (outcome.value or "OK") if outcome.ok else "ERROR"
-            with self._store.step() as step:
-                values = (answer, outcome.reason, timestamps.write(self._clock()), name)
-                step.execute("UPDATE package SET audit=?, audit_reason=?, audited_at=? WHERE name=?", values)
-            if answer != "OK":
-                self._log(f"{name} {row.version}: audit {answer}{': ' + outcome.reason if outcome.reason else ''}")
-            found[name] = answer
-        return found
+        return packages_audits.audit(self._store, self._steps, names, due=due, clock=self._clock, log=self._log)
 
     def clean(self) -> tuple[int, int]:
         """Remove downloads that nothing waits for; how many, and their bytes."""
@@ -300,7 +288,7 @@ class Engine:
         def solve(given: Sequence[str], staying: Mapping[str, Offer]) -> Solution:
             return self._library.solve(given, self._settings.forbidden, staying, offers, renew, kept)
 
-        plan = plans.make_plan(requests, rows, self._settings.forbidden, solve, halfway)
+        plan = self._trials.hold(plans.make_plan(requests, rows, self._settings.forbidden, solve, halfway))
         return plan if online else plans.without_repository(plan, rows)
 
     def _put_rows(self, step: sqlite3.Connection, plan: Plan, only: Collection[str] | None = None) -> None:
@@ -319,13 +307,14 @@ class Engine:
         ready, failed = self._fetch(due, online=online)
         # nothing goes for what cannot come
         rivals -= self._rivals(plan, [one for one in due if one.package in failed])
-        good = True
+        put_back = {name: why for name, (state, why) in plan.held.items() if state == "ERROR"}
+        good = only is None or not put_back
         if not failed or only is None:
             for name in sorted(rivals):
                 self._log(f"{name}: {plan.remove[name]}")
                 good &= self._steps.remove(self._store.rows()[name])
         for number, one in enumerate(due, 1):
-            going, skipped = plans.without_dependents([one], failed, self._library.names)
+            going, skipped = plans.without_dependents([one], {**put_back, **failed}, self._library.names)
             if not going:
                 if one.package in skipped:
                     failed[one.package] = skipped[one.package]

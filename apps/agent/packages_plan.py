@@ -23,6 +23,8 @@ class Plan:
     reasons: Mapping[str, str] = field(default_factory=dict)
     wanted: tuple[Offer, ...] = ()
     offline: bool = False
+    held: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """By package that is not done now, its state and why."""
 
 
 def installed_offers(rows: Mapping[str, Row]) -> dict[str, Offer]:
@@ -98,7 +100,11 @@ def rows_of(plan: Plan, rows: Mapping[str, Row]) -> list[Row]:
     for one in plan.wanted:
         row = rows.get(one.package, Row(one.package, "NEED-INSTALL", section=one.section))
         reason = plan.reasons.get(one.package, "")
-        if one.package not in due:
+        if one.package in plan.held:
+            held, why = plan.held[one.package]
+            state = "NEED-INSTALL" if held != "ERROR" and row.version is None else held
+            found[one.package] = replace(row, state=state, wanted=one.version, reason=why)
+        elif one.package not in due:
             found[one.package] = replace(row, state="OK", wanted=one.version, reason="")
         elif row.state == "ERROR":
             found[one.package] = replace(row, wanted=one.version)

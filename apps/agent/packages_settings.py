@@ -51,6 +51,7 @@ class Limits:
     hook_seconds: int = 3600
     session_seconds: int = 300
     output_lines: int = 500
+    agent_trial_seconds: int = 300
 
 
 @dataclass(frozen=True)

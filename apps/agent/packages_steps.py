@@ -21,6 +21,7 @@ from typing import Any
 from bocage_core._common import atomic, canonical, timestamps
 from bocage_core._common.errors import BocageError
 
+from . import agent_trial
 from .commands import sentence
 from .packages_cache import Cache
 from .packages_ports import CONTROL_ONLY, Library
@@ -203,7 +204,7 @@ class Steps:
         self._say(pending, "finished" if outcome.ok else "failed", outcome.reason)
         self._after("finished")
         _remove_tree(work)
-        if outcome.ok and pending.sha256:
+        if outcome.ok and pending.sha256 and not self._is_on_trial(pending):
             self._cache.drop(pending.sha256)
         self._after("cleaned")
         return outcome.ok
@@ -219,20 +220,13 @@ class Steps:
             if known is not None:
                 undo = known.undo + [list(one) for one in outcome.undo if list(one) not in known.undo]
                 put_uninstall(step, replace(known, undo=undo))
-            if outcome.ok:
-                row = Row(
-                    record.name,
-                    "OK",
-                    version=record.version,
-                    section=record.section,
-                    depends=record.depends,
-                    conflicts=record.conflicts,
-                    sha256=record.sha256,
-                    installed_at=self._now(),
-                    audit_schedule=str(record.control.get("audit_schedule", ""))[:64],
-                )
+            if outcome.ok and self._is_on_trial(record):
+                state = "NEED-INSTALL" if row.version is None else "NEED-UPGRADE"
+                row = replace(row, state=state, reason=agent_trial.ON_TRIAL, wanted=record.version)
+            elif outcome.ok:
+                row = installed_row(record, self._now())
                 if floor is None or self._library.compare(record.version, floor) != 0:
-                    step.execute("INSERT OR REPLACE INTO floor VALUES (?,?)", (record.name, record.version))
+                    set_floor(step, record)
                 step.execute("DELETE FROM rule WHERE name=?", (record.name,))
                 if rule is not None:
                     kind = RULE_FILES[record.section]
@@ -286,6 +280,10 @@ class Steps:
     def _runs(self, record: Record) -> bool:
         return record.executable and record.section not in CONTROL_ONLY
 
+    def _is_on_trial(self, one: Record | Pending) -> bool:
+        """An agent that was made ready counts as installed once it has proven itself."""
+        return one.name == agent_trial.PACKAGE and agent_trial.concerns(self._folder / agent_trial.FOLDER, one.version)
+
     def _history(self, step: Any, pending: Pending, what: str, note: str = "") -> None:
         add_step(step, self._now(), pending.name, pending.version, pending.action, what, note)
 
@@ -297,6 +295,26 @@ class Steps:
 
     def _now(self) -> str:
         return timestamps.write(self._clock())
+
+
+def installed_row(record: Record, at: str) -> Row:
+    """Of a package that is there as it should be."""
+    return Row(
+        record.name,
+        "OK",
+        version=record.version,
+        section=record.section,
+        depends=record.depends,
+        conflicts=record.conflicts,
+        sha256=record.sha256,
+        installed_at=at,
+        audit_schedule=str(record.control.get("audit_schedule", ""))[:64],
+    )
+
+
+def set_floor(step: Any, record: Record) -> None:
+    """Below this version a host does not go again."""
+    step.execute("INSERT OR REPLACE INTO floor VALUES (?,?)", (record.name, record.version))
 
 
 def forget(step: Any, name: str) -> None:

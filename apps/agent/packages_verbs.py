@@ -23,9 +23,9 @@ from .packages_settings import DEFAULT_PATH, PackageSettings, read_settings
 _NAMED = ("install", "remove", "forget")
 # Of which it can be said beforehand what they would change.
 _FORESEEN = ("upgrade", *_NAMED)
-_ACTING = ("update", "upgrade", "download-upgrade", "install", "remove", "forget", "audit", "clean")
+_ACTING = ("update", "upgrade", "download-upgrade", "install", "remove", "forget", "audit", "clean", "settle")
 # What a verb that does not know it does without.
-_FLAGS = ("due", "plan", "ensure", "no_update")
+_FLAGS = ("due", "plan", "ensure", "no_update", "again")
 VERBS = (*_ACTING, "session-setup", "list", "search", "packages", "packages-door")
 # of the engine, the library and the store: what a verb loads when it needs them
 Log = Callable[[str], None]
@@ -72,6 +72,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         "clean": "remove downloads that nothing waits for",
         "packages": "all of the state as JSON",
         "packages-door": "answer one user on the standard input",
+        "settle": "take in what became of an update of the agent itself",
     }
     for verb in VERBS:
         one = verbs.add_parser(verb, help=about[verb])
@@ -93,6 +94,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
             one.add_argument("--ensure", action="store_true", help=it_is)
         if verb in ("upgrade", "install"):
             one.add_argument("--no-update", action="store_true", help="by the metadata of the last update")
+            one.add_argument("--again", action="store_true", help="try also an agent that was put back")
         if verb == "audit":
             one.add_argument("--due", action="store_true", help="only what its schedule asks for now")
     options = parser.parse_args(list(arguments))
@@ -103,7 +105,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _serve(options: argparse.Namespace, caller: Caller, verb: str, packages: list[str], line: Log) -> int:
     """A verb for somebody who asked through the door."""
-    if verb not in VERBS or verb in ("session-setup", "packages-door"):
+    if verb not in VERBS or verb in ("session-setup", "packages-door", "settle"):
         raise BadInput(f"There is no verb {verb[:32]!r} of packages.")
     settings = read_settings(options.packages_config)
     rights.check(caller, verb, packages, [settings.self_service, *_placed_rules(settings)])
@@ -155,6 +157,9 @@ def _do(
 
 def _act(engine: Any, options: argparse.Namespace, by: str, answer: Callable[[str], None]) -> int:
     verb, packages = options.verb, options.packages
+    if verb == "settle":
+        # each run begins with it
+        return 0
     if verb == "audit":
         found = engine.audit(packages, due=options.due)
         if options.json:
@@ -198,6 +203,8 @@ def _foresee(engine: Any, options: argparse.Namespace) -> Any:
 def _carry_out(engine: Any, options: argparse.Namespace, by: str, answer: Callable[[str], None]) -> bool:
     verb, packages = options.verb, options.packages
     good = True
+    if options.again:
+        engine.again()
     if verb == "update":
         plan = engine.update()
         if not options.json:

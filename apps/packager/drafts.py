@@ -24,6 +24,8 @@ ARCHITECTURES = {
     }.items()
     for word in words
 }
+# The name under which hosts know the package that is their agent.
+AGENT = "bocage-agent"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,127}")
 # Units have the names of a directory, as OU=lab,DC=acme; hosts their own.
 _WIDE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.=, _-]{0,254}")

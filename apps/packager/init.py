@@ -17,7 +17,7 @@ from bocage_core._packages.versions import Version
 
 from . import sources, templates
 from .answers import Answer
-from .drafts import Draft, check_name, name_of, version_of
+from .drafts import AGENT, Draft, check_name, name_of, version_of
 
 
 def init(options: Namespace) -> Answer:
@@ -48,7 +48,17 @@ def _draft(options: Namespace, fetched: Path) -> Draft:
     if options.version is not None:
         Version.parse(options.version)
     prefix: str = options.prefix
-    if options.deb is not None:
+    if (options.template == "agent") is not (options.archive is not None):
+        raise BadInput(
+            "--template agent and --archive FILE go together: the archive is the agent, as make build makes it."
+        )
+    if options.template == "agent":
+        if options.package is not None or prefix:
+            raise BadInput(
+                f"The package of the agent is called {AGENT} on all hosts; leave --package and --prefix out."
+            )
+        draft = sources.from_agent(options.archive)
+    elif options.deb is not None:
         draft = sources.from_deb(options.deb, prefix)
     elif options.appimage is not None:
         fetched.mkdir()

@@ -59,7 +59,9 @@ def _making(verbs: argparse._SubParsersAction[_Parser]) -> None:
     init = verbs.add_parser("init", help="begin a package: a folder with its control file and setup.py")
     init.add_argument("folder", type=Path, help="the new folder")
     source = init.add_mutually_exclusive_group()
-    source.add_argument("--template", choices=TEMPLATES, help="an empty package of this type (default: base)")
+    source.add_argument(
+        "--template", choices=(*TEMPLATES, "agent"), help="an empty package of this type (default: base)"
+    )
     source.add_argument("--deb", type=Path, metavar="FILE", help="from a Debian package")
     source.add_argument("--appimage", metavar="FILE|URL", help="from an AppImage; a URL needs --sha256")
     source.add_argument(
@@ -72,6 +74,7 @@ def _making(verbs: argparse._SubParsersAction[_Parser]) -> None:
     init.add_argument("--maintainer", default="", help="who answers for it")
     init.add_argument("--sha256", metavar="HEX", help="digest of what a URL gives")
     init.add_argument("--target", metavar="PATH", help="where the files of --folder go on a host")
+    init.add_argument("--archive", type=Path, metavar="FILE", help="for --template agent: the agent, by make build")
     init.add_argument("--remote", metavar="NAME|URL", help="where a Flatpak comes from (default: flathub)")
 
     build = verbs.add_parser("build", help="make the unsigned .wapt file of a folder")

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import configparser
 import hashlib
+import json
 import re
+import tarfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +18,7 @@ from bocage_core._common.errors import BadInput, BocageError
 
 from . import debian, templates
 from .answers import plain
-from .drafts import Draft, architecture_of, name_of, version_of
+from .drafts import AGENT, Draft, architecture_of, name_of, version_of
 
 MAX_APPIMAGE = 4 * 1024**3
 _MAX_REF = 256 * 1024
@@ -26,6 +29,9 @@ _APPLICATION = re.compile(r"[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*){2,}", re.ASCII)
 _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _REMOTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_ARCHIVE = re.compile(
+    rf"{AGENT}-(?P<version>(?P<release>[0-9]+(?:\.[0-9]+){{1,3}})-[0-9a-f]{{12}})-(?P<machine>[a-z0-9_]+)\.tar\.gz"
+)
 _ARCHITECTURE_IN_NAME = re.compile(r"[-_.](x86[-_]64|amd64|i[36]86|aarch64|arm64|armhf)", re.IGNORECASE)
 
 
@@ -44,6 +50,42 @@ def from_deb(path: Path, prefix: str) -> Draft:
         copies={f"files/{path.name}": path},
         notes=tuple(one for one in (note, _wanted(found.get("depends", ""))) if one),
     )
+
+
+def from_agent(path: Path) -> Draft:
+    """The agent's archive, whose name says its version and for which processor it is."""
+    found = _ARCHIVE.fullmatch(path.name)
+    if found is None:
+        raise BadInput(
+            f"{path} is not called as an archive of the agent, such as {AGENT}-0.1.0-3f1c2a9b7d10-x86_64.tar.gz; take the"
+            " one that make build makes."
+        )
+    _check_archive(path)
+    return Draft(
+        AGENT,
+        version_of(found["release"])[0],
+        architecture=architecture_of(found["machine"], str(path)),
+        description=f"The agent {found['version']}",
+        more={"name": AGENT, "sources": path.name},
+        setup=templates.agent(),
+        texts={"agent.json": json.dumps({"version": found["version"]}) + "\n"},
+        copies={"agent.tar.gz": path},
+        notes=(
+            f"The version {version_of(found['release'])[0]} is of the release; builds of one release need --version, as in"
+            f" {found['release']}-2.",
+        ),
+    )
+
+
+def _check_archive(path: Path) -> None:
+    """It can be read, and has the program where hosts run it."""
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            there = any(member.name == f"bin/{AGENT}" and member.isfile() for member in archive)
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise BadInput(f"{path} is no archive that can be unpacked: {error}.") from error
+    if not there:
+        raise BadInput(f"{path} has no program bin/{AGENT}; take the archive that make build makes.")
 
 
 def from_appimage(source: str, prefix: str, sha256: str | None, folder: Path) -> Draft:

@@ -90,6 +90,17 @@ def install():
 def audit():
     return "OK" if isdir(TARGET) else "ERROR"
 """
+_AGENT = '''
+
+def install():
+    """Put it beside the agent that runs; it is tried when this run is over, and stays once it has reported."""
+    update_agent()
+
+
+def uninstall():
+    """The agent stays, and the role agent looks after it again."""
+    release_agent()
+'''
 _DESCRIPTIONS = {
     "base": "Software: say in a line what it is for",
     "group": "What hosts of this group have: list it in depends",
@@ -120,6 +131,10 @@ def of_type(section: str, package: str, version: str) -> Draft:
         setup=setup,
         texts=texts,
     )
+
+
+def agent() -> str:
+    return _HEAD.format(title="The agent of the estate, which hosts try and keep or put back.") + _AGENT
 
 
 def deb(name: str, file: str) -> str:

@@ -56,6 +56,51 @@ def control_of(folder: Path) -> dict[str, str | int]:
     return control.fields
 
 
+AGENT = "bocage-agent-0.3.1-3f1c2a9b7d10-x86_64.tar.gz"
+
+
+def agent(folder: Path, name: str = AGENT, program: str = "bin/bocage-agent") -> Path:
+    path = folder / name
+    with tarfile.open(path, "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo(program))
+    return path
+
+
+def test_the_agent_as_a_package(tmp_path: Path, call: Call) -> None:
+    archive = agent(tmp_path)
+    status, document = call("init", tmp_path / "new", "--template", "agent", "--archive", archive)
+    assert status == 0
+    assert "builds of one release need --version, as in 0.3.1-2." in document["notes"][0]
+    found = control_of(tmp_path / "new")
+    names = ("package", "version", "section", "architecture", "target_os")
+    assert [found[name] for name in names] == ["bocage-agent", "0.3.1-1", "base", "x64", "linux"]
+    assert (tmp_path / "new" / "agent.json").read_text() == '{"version": "0.3.1-3f1c2a9b7d10"}\n'
+    assert (tmp_path / "new" / "agent.tar.gz").read_bytes() == archive.read_bytes()
+    assert "update_agent()" in (tmp_path / "new" / "setup.py").read_text()
+    call("init", tmp_path / "next", "--template", "agent", "--archive", archive, "--version", "0.3.1-2")
+    assert control_of(tmp_path / "next")["version"] == "0.3.1-2"
+
+
+def test_what_is_no_archive_of_the_agent(tmp_path: Path, say: Say) -> None:
+    (tmp_path / "bad").mkdir()
+    bad = tmp_path / "bad" / AGENT
+    bad.write_bytes(b"nothing")
+    other = agent(tmp_path, "bocage-agent.tar.gz")
+    empty = agent(tmp_path, program="bin/other")
+    new = tmp_path / "new"
+    for arguments, said in (
+        (("--template", "agent", "--archive", bad), "is no archive that can be unpacked"),
+        (("--template", "agent", "--archive", other), "is not called as an archive of the agent"),
+        (("--template", "agent", "--archive", empty), "has no program bin/bocage-agent"),
+        (("--template", "agent"), "go together"),
+        (("--template", "base", "--archive", empty), "go together"),
+        (("--template", "agent", "--archive", empty, "--package", "x"), "is called bocage-agent on all hosts"),
+    ):
+        status, _output, error = say("init", new, *arguments)
+        assert (status, said in error) == (2, True), error
+    assert not new.exists()
+
+
 @pytest.mark.parametrize("section", TEMPLATES)
 def test_each_template(tmp_path: Path, call: Call, section: str) -> None:
     status, document = call("init", tmp_path / "acme-thing", "--template", section, "--maintainer", "Ann")
