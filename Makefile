@@ -7,6 +7,7 @@ SHELL := /bin/bash
 VENV := $(CURDIR)/.venv
 STAMP := $(VENV)/.installed
 BENCH_VENV := $(CURDIR)/.venv-bench
+FUZZ_VENV := $(CURDIR)/.venv-fuzz
 SECOND_CLIENT := build/tuf-js
 INVENTORY ?= inventories/lab
 LAB ?= demo
@@ -14,6 +15,8 @@ PLAYBOOK ?= playbooks/site.yml
 LIMIT ?=
 SCENARIO ?=
 BENCH ?=
+TARGET ?=
+SECONDS ?= 60
 HOST ?=
 NAME ?=
 ARGS ?=
@@ -30,7 +33,7 @@ export LC_ALL := C.UTF-8
 say = @printf '\n==> %s\n' "$(1)"
 lab = ansible-playbook -i localhost, -e ansible_python_interpreter=$(VENV)/bin/python -e @lab/estates/$(LAB).yml
 
-.PHONY: help demo test test-unit test-molecule test-estate drills scenarios lint bench docs build lab-up lab-down lab-status lab-shell converge clean venv role
+.PHONY: help demo test test-unit test-molecule test-estate drills scenarios lint bench fuzz docs build lab-up lab-down lab-status lab-shell converge clean venv role
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -106,6 +109,15 @@ $(BENCH_VENV)/.installed: requirements/bench.txt
 bench: venv build/src $(BENCH_VENV)/.installed ## figures as JSON lines (BENCH=converge|mesh|packages|state for one group, ARGS= for its options)
 	@tests/bench/run.sh $(BENCH)
 
+$(FUZZ_VENV)/.installed: requirements/fuzz.txt
+	$(call say,Installing the fuzzer)
+	/usr/bin/python3 -m venv $(FUZZ_VENV)
+	$(FUZZ_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/fuzz.txt
+	@touch $@
+
+fuzz: build/src $(FUZZ_VENV)/.installed ## feed the parsers of packages with what a fuzzer thinks of (TARGET= for one, SECONDS=60 for each)
+	@tests/fuzz/run.sh $(SECONDS) $(TARGET)
+
 docs: venv ## reference pages from the specs
 	docs/build.sh
 
@@ -138,4 +150,4 @@ converge: venv ## run a playbook on the inventory (PLAYBOOK=, LIMIT=, ARGS=)
 
 clean: ## remove the lab, its keys and everything that was built
 	@if [ -x $(VENV)/bin/ansible-playbook ]; then $(lab) lab/down.yml -e lab_purge=true; fi
-	rm -rf build .lab inventories/lab/trust $(VENV) $(BENCH_VENV)
+	rm -rf build .lab inventories/lab/trust $(VENV) $(BENCH_VENV) $(FUZZ_VENV)

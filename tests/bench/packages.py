@@ -2,7 +2,8 @@
 """Figures of packages: verification, update checks, publishing, the index of WAPT, solving.
 
 All of them in rounds that take turns with their baseline, as medians of processor time, with bytes or requests beside.
-Repositories are made here, with keys of their own, and read from a folder, so that no network is measured.
+Repositories are made here, with keys of their own, and read from a folder, so that no network is measured; only beside
+apt both are asked for on loopback.
 
     packages.py [--only verify,index,update,publish,solve] [--targets 10000]
 """
@@ -30,6 +31,7 @@ UNIT = ROOT / "tests/unit/plugins/module_utils"
 sys.path[:0] = [str(ROOT / "build/src"), str(UNIT), str(UNIT / "_packages")]
 
 import package_maker  # noqa: E402
+import packages_apt  # noqa: E402
 import packages_solve  # noqa: E402
 from bocage_core._packages import acceptance, control, repository_edit, repository_publish, target_custom  # noqa: E402
 from bocage_core._packages import repository_layout as layout  # noqa: E402
@@ -142,9 +144,9 @@ class Filled(SignedRepository):
         return repository_edit.add_file(path, found, said.to_dict())
 
 
-def filled(folder: Path, targets: int) -> SignedRepository:
+def filled(folder: Path, targets: int, kind: type[SignedRepository] = SignedRepository) -> SignedRepository:
     folder.mkdir()
-    signed = Filled(folder)
+    signed = kind(folder)
     signed.publish(*(f"base/app{number}_1.0-{number % 50}.wapt" for number in range(targets)))
     return signed
 
@@ -186,11 +188,12 @@ def update(folder: Path, sizes: tuple[int, ...]) -> None:
         figure(f"packages.update.{targets}.cold_cpu_seconds", cold, "s", other)
         figure(f"packages.update.{targets}.bytes", statistics.median(one.bytes for one in found), "bytes", len(flat))
         figure(f"packages.update.{targets}.requests", statistics.median(one.requests for one in found), "requests", 1)
+        packages_apt.beside_apt(signed.folder, signed, targets)
 
 
 def publish(folder: Path, targets: int) -> None:
     """One package more, beside the same without the index for agents of WAPT."""
-    signed = filled(folder / "publish", targets)
+    signed = filled(folder / "publish", targets, Filled)
     numbers = iter(range(1000))
 
     def one() -> None:

@@ -18,6 +18,7 @@ OUT = (
     ".lab/",
     ".venv/",
     ".venv-bench/",
+    ".venv-fuzz/",
     "build/",
     "collections/",
     "inventories/",

@@ -9,7 +9,7 @@ import re
 import pytest
 import tree
 
-SETS = ("agent", "bench", "dev", "packager", "registry", "runtime", "segments")
+SETS = ("agent", "bench", "dev", "fuzz", "packager", "registry", "runtime", "segments")
 
 
 def locked(name: str) -> dict[str, str]:
