@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bocage_core._common import canonical, dsse, rings
+from bocage_core._common import canonical, dsse, rollout
 from bocage_core._common.errors import BocageError
 from bocage_core._packages import (
     certificates,
@@ -212,19 +212,21 @@ def a_rollout(data: bytes) -> None:
 
 
 def rollouts() -> Iterator[bytes]:
-    wanted = [{"name": "pilots", "hosts": ["desk1"]}, {"name": "rest", "share_percent": 100}]
-    old, new = (rollout_document.Locked(version, "a" * 64) for version in ("1.0-1", "2.0-1"))
+    definition = {
+        "name": "editor-2",
+        "salt": "salt",
+        "rings": [{"name": "pilots", "hosts": ["desk1"]}, {"name": "rest", "share_percent": 100}],
+        "gates": {"failed_percent": "0.5"},
+        "expires": "2026-12-01T00:00:00Z",
+    }
+    old, new = (rollout_document.Locked(version, ("a" * 64,)) for version in ("1.0-1", "2.0-1"))
     yield rollout_document.render(
         rollout_document.RolloutDocument(
-            name="editor-2",
-            salt="salt",
-            rings=rings.read_rings(wanted, "the rollout"),
-            phase="running",
-            open_rings=1,
+            definition=definition,
+            state=rollout.State("running", 0),
             before={"editor": old},
             after={"editor": new, "plugin": new},
             tickets=({"payload": "x"},),
-            expires=AT,
         )
     )
 
