@@ -180,5 +180,7 @@ def _publisher(verbs: argparse._SubParsersAction[_Parser]) -> None:
     export.add_argument("--output", type=Path, required=True, metavar="FILE", help="the file (tar)")
     check = verbs.add_parser("check-keys", help="that a publisher holds no private key but those of two roles")
     check.add_argument("--more", type=Path, action="append", default=[], metavar="DIR", help="another folder to search")
+    for verb in (keys, commit, refresh, replicate, export):
+        verb.add_argument("--plan", action="store_true", help="say what would be done, and do nothing")
     for verb in (commit, refresh, replicate, export, check):
         verb.add_argument("folder", type=Path, metavar="REPOSITORY")

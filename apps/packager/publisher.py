@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import filecmp
 import tarfile
 import tempfile
 from argparse import Namespace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from bocage_core._common import timestamps
 from bocage_core._common.atomic import read_bounded, write_file
@@ -16,6 +18,7 @@ from bocage_core._packages import repository_keys, repository_layout, repository
 from bocage_core._packages.change_archive import read_change
 from bocage_core._packages.repository_key_check import find_private_keys
 from bocage_core._packages.repository_refresh import OnlineKeys
+from bocage_core._packages.repository_replica import newest
 from bocage_core._packages.repository_replica import replicate as replicate_from
 from bocage_core._packages.repository_store import Store
 
@@ -28,15 +31,20 @@ _MAX_ROOT = 1 << 20
 def online_keys(options: Namespace) -> Answer:
     """Make the keys of snapshot and timestamp where they are not there; their public halves are the answer."""
     made, public = [], {}
-    options.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    if not options.plan:
+        options.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     for role in ROLES:
         path = options.folder / f"{role}.key"
         if not path.exists():
-            repository_keys.generate_key_file(path, None)
             made.append(role)
+            if options.plan:
+                continue
+            repository_keys.generate_key_file(path, None)
         key = repository_keys.load_signer(path, None).public_key
         public[role] = repository_keys.write_public_key(key).decode()
-        write_file(options.folder / f"{role}.pub", public[role].encode(), 0o644)
+        there = options.folder / f"{role}.pub"
+        if not options.plan and not (there.is_file() and there.read_text() == public[role]):
+            write_file(there, public[role].encode(), 0o644)
     lines = [f"{role}: {'made' if role in made else 'there'}" for role in ROLES]
     return Answer({"changed": bool(made), "made": made, "public": public}, lines)
 
@@ -45,15 +53,23 @@ def commit(options: Namespace) -> Answer:
     """Take in a change that others signed; the first one makes the repository."""
     folder, now = options.folder, timestamps.now()
     online = online_signers(options.keys)
-    folder.mkdir(parents=True, exist_ok=True)
+    if not options.plan:
+        folder.mkdir(parents=True, exist_ok=True)
     # beside the repository, so that files are moved and not copied again
-    with tempfile.TemporaryDirectory(prefix=".change-", dir=folder) as laid:
+    with tempfile.TemporaryDirectory(prefix=".change-", dir=folder if folder.is_dir() else None) as laid:
         change = read_change(options.change, Path(laid))
         new = not (folder / repository_layout.PUBLIC / repository_layout.metadata_file("timestamp", None)).exists()
-        take = repository_publish.init if new else repository_publish.commit
-        take(folder, change, online, now, _lifetimes(options))
+        if options.plan:
+            changed = repository_publish.foresee(folder, change, online, now)
+        elif new:
+            repository_publish.init(folder, change, online, now, _lifetimes(options))
+            changed = True
+        else:
+            changed = repository_publish.commit(folder, change, online, now, _lifetimes(options))
     lists = sorted(change.lists)
-    done = {"changed": True, "new": new, "lists": lists, "files": len(change.files)}
+    done = {"changed": changed, "new": new, "lists": lists, "files": len(change.files)}
+    if not changed:
+        return Answer(done, ["This change was taken in before."])
     return Answer(done, [f"{'Made' if new else 'Published'}: {len(change.files)} files, lists {', '.join(lists)}"])
 
 
@@ -61,11 +77,17 @@ def refresh(options: Namespace) -> Answer:
     """Sign again what is about to end; a list that a person has to sign soon is told, and is no failure yet."""
     if not (options.folder / repository_layout.PUBLIC).exists():
         return Answer({"changed": False, "written": {}, "expiries": []}, ["Nothing was published here yet."])
-    done = repository_refresh.refresh(
-        options.folder, online_signers(options.keys), timestamps.now(), _lifetimes(options)
-    )
+    now = timestamps.now()
+    online = online_signers(options.keys)
+    if options.plan:
+        store = Store(options.folder)
+        waits = (options.folder / repository_layout.PENDING).exists()
+        written = repository_refresh.due(store, now)
+        done = {"finished": waits, "written": written, "expiries": repository_refresh.expiring(store, now)}
+    else:
+        done = repository_refresh.refresh(options.folder, online, now, _lifetimes(options))
     # the walk over all files is for when something new is served, and that is at least each time the timestamp is
-    cleared = repository_publish.clear(options.folder, timestamps.now()) if done["written"] else []
+    cleared = repository_publish.clear(options.folder, now) if done["written"] and not options.plan else []
     urgent = [one for one in done["expiries"] if one["state"] in ("alert", "expired")]
     lines = [f"{role}: version {version} signed" for role, version in done["written"].items()]
     lines += [f"{one['role']}: {one['state']}, ends {one['expires']}" for one in urgent]
@@ -79,13 +101,28 @@ def replicate(options: Namespace) -> Answer:
     failures = []
     for source in options.source:
         try:
-            done = replicate_from(source, options.folder, root)
+            done = (
+                _foreseen(source, options.folder, root) if options.plan else _replicated(source, options.folder, root)
+            )
         except BocageError as error:
             failures.append(f"{source}: {error}")
             continue
         lines = [f"Timestamp {done['timestamp']} of {source}: {done['files']} files, {done['bytes']} bytes came."]
-        return Answer({"changed": bool(done["files"]), "source": source, "failures": failures, **done}, lines)
+        return Answer({**done, "source": source, "failures": failures}, lines)
     raise BocageError(f"No source could be copied from, and the copy stays as it was. {' '.join(failures)}")
+
+
+def _replicated(source: str, folder: Path, root: bytes) -> dict[str, Any]:
+    done = replicate_from(source, folder, root)
+    return {"changed": bool(done["written"]), **done}
+
+
+def _foreseen(source: str, folder: Path, root: bytes) -> dict[str, Any]:
+    """By the version of the timestamp; a copy that lacks a file of what it serves is seen by a real run."""
+    version = newest(source, folder, root)
+    served = Store(folder).timestamp()
+    changed = served is None or served.signed.version != version
+    return {"changed": changed, "timestamp": version, "files": 0, "bytes": 0}
 
 
 def export(options: Namespace) -> Answer:
@@ -94,12 +131,18 @@ def export(options: Namespace) -> Answer:
     if not (public / repository_layout.metadata_file("timestamp", None)).exists():
         return Answer({"changed": False, "exists": False}, ["There is no repository here yet."])
     store = Store(options.folder)
-    with store.locked(), tarfile.open(options.output, "w") as archive:
-        names = sorted((public / repository_layout.METADATA).rglob("*.json"))
-        names += sorted((public / repository_layout.TARGETS / "rollouts").glob("*.json"))
-        for path in names:
-            archive.add(path, path.relative_to(public).as_posix(), recursive=False)
-    return Answer({"changed": True, "exists": True, "files": len(names)}, [f"{len(names)} files of metadata."])
+    place = None if options.plan else options.output.parent
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=place) as work:
+        made = Path(work) / "exported"
+        with store.locked(), tarfile.open(made, "w") as archive:
+            names = sorted((public / repository_layout.METADATA).rglob("*.json"))
+            names += sorted((public / repository_layout.TARGETS / "rollouts").glob("*.json"))
+            for path in names:
+                archive.add(path, path.relative_to(public).as_posix(), recursive=False)
+        changed = not options.output.is_file() or not filecmp.cmp(made, options.output, shallow=False)
+        if changed and not options.plan:
+            made.replace(options.output)
+    return Answer({"changed": changed, "exists": True, "files": len(names)}, [f"{len(names)} files of metadata."])
 
 
 def check_keys(options: Namespace) -> Answer:

@@ -73,6 +73,8 @@ def read_change(path: Path, folder: Path) -> Change:
         raise _refused("is no change, or ends too early") from error
     except OSError as error:
         raise BadInput(f"The change {path} cannot be read: {error.strerror or error}.") from error
+    if {name for name in names if name} != change.files.keys():
+        raise _refused("does not bring all files that it names, or ends too early")
     return change
 
 

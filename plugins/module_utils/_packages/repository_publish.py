@@ -8,6 +8,7 @@ Public calls give plain data or nothing; all of them hold the repository's lock 
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -54,20 +55,56 @@ def commit(
     now: datetime,
     lifetimes: layout.Lifetimes = layout.DEFAULT_LIFETIMES,
     root_first: bool = False,
-) -> None:
-    """Take in a change. Raises Refused or BadInput before anything is changed.
+) -> bool:
+    """Take in a change; whether anything is served now that was not. Raises Refused or BadInput before that.
 
     With a new root, `online` are the signers of the old and of the new root, so that no reader is ever without a
     timestamp that it can believe; `root_first` is for the case that the old ones are lost.
     """
     store = Store(folder)
     with store.locked():
-        finish(store, online, now, lifetimes)
+        finished = finish(store, online, now, lifetimes)
+        if is_served(store, change):
+            return finished
         store.root_bytes()
         if change.root is not None:
             repository_root.check(change.root, store.root_bytes(), now)
         if change.lists or change.root is not None:
             _take_in(store, change, online, now, lifetimes, root_first)
+        return True
+
+
+def is_served(store: Store, change: Change) -> bool:
+    """Whether all of a change was taken in before, and nothing after it."""
+    heads = store.heads()
+    if not heads or (change.root is not None and change.root != store.root_bytes()):
+        return False
+    if not all(name in heads and store.role_bytes(name, heads[name]) == raw for name, raw in change.lists.items()):
+        return False
+    return all(_has(store.public / name, source) for name, source in change.files.items())
+
+
+def _has(served: Path, brought: Path) -> bool:
+    """Whether a file that a change brings is the one that is served."""
+    return served.is_file() and filecmp.cmp(served, brought, shallow=False)
+
+
+def foresee(folder: Path, change: Change, online: OnlineKeys, now: datetime) -> bool:
+    """What `init` or `commit` would say, with the same checks; writes nothing. Raises Refused or BadInput."""
+    store = Store(folder)
+    if (folder / layout.PENDING).exists():
+        # what is served is only known once that is finished
+        return True
+    if is_served(store, change):
+        return False
+    served = bool(store.heads())
+    if change.root is not None:
+        repository_root.check(change.root, store.root_bytes() if served else None, now)
+    elif not served:
+        raise BadInput("A new repository needs a signed root and a signed top list.")
+    checked = _Checked(store, change, now, not served)
+    repository_refresh.check_online(online, [_root(raw) for raw in checked.roots])
+    return True
 
 
 def _take_in(

@@ -124,6 +124,20 @@ def refresh(
         return {"finished": finished, "written": written, "expiries": expiring(store, now)}
 
 
+def due(store: Store, now: datetime) -> dict[str, int]:
+    """The versions that `refresh` would sign now, by role, where no change waits."""
+    timestamp, snapshot = store.timestamp(), store.snapshot()
+    if timestamp is None or snapshot is None:
+        return {}
+    roots = [store.root()]
+    found = {}
+    if not _lasts(snapshot, now, RENEW_SNAPSHOT, roots, "snapshot"):
+        found["snapshot"] = max(store.versions("snapshot"), default=0) + 1
+    if found or not _lasts(timestamp, now, RENEW_TIMESTAMP, roots, "timestamp"):
+        found["timestamp"] = timestamp.signed.version + 1
+    return found
+
+
 def expiring(store: Store, now: datetime) -> list[dict[str, Any]]:
     """Every role that readers load, the most urgent first: plain data for alerts.
 

@@ -8,7 +8,9 @@ which a reader sees the old state or the new one (packages, plain names, lists, 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import ssl
+import tempfile
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -42,7 +44,8 @@ def replicate(
     """Bring the copy in `folder` to the state of `source`, an address or a folder that is served (`public`).
 
     Without `packages` only metadata is copied, as whoever signs lists needs it. Returns `timestamp`, `snapshot`,
-    `files` and `bytes` that came. Raises Refused or BocageError and leaves the copy in its former state.
+    `files` and `bytes` that came, and `written`, the files of the copy that are others now. Raises Refused or
+    BocageError and leaves the copy in its former state.
     """
     tuf.require_libraries()
     url = replica_url(source)
@@ -57,11 +60,30 @@ def replicate(
             raise BocageError(f"The copy in {folder} cannot be written: {error.strerror}.") from error
 
 
+def newest(source: str, folder: Path, root: bytes, *, limits: Limits | None = None, at: datetime | None = None) -> int:
+    """The version of the timestamp that `replicate` would find there, verified as it does; writes nothing of the copy."""
+    tuf.require_libraries()
+    url = replica_url(source)
+    with tempfile.TemporaryDirectory() as work, Fetcher(limits, None) as fetcher:
+        state = Path(work) / "verified"
+        # what the copy has seen, so that older metadata is refused here, too
+        if (folder / "verified").is_dir():
+            shutil.copytree(folder / "verified", state, symlinks=True)
+        state.mkdir(exist_ok=True)
+        try:
+            updater = Updater(state, f"{url}{layout.METADATA}/", fetcher, root, at or timestamps.now())
+            updater.refresh()
+        except (tuf.exceptions.RepositoryError, tuf.exceptions.DownloadError) as error:
+            raise translated(error, url, "the repository") from error
+        return int(updater.trusted.timestamp.version)
+
+
 class _Copy:
     def __init__(self, store: Store, url: str, fetcher: Fetcher, root: bytes, now: datetime) -> None:
         self.store, self.url, self.fetcher, self.root, self.now = store, url, fetcher, root, now
         self.metadata: dict[str, bytes] = {}
         self.targets: dict[str, tuf.TargetFile] = {}
+        self.written = 0
         self._state = store.folder / "verified"
 
     def run(self, packages: bool) -> dict[str, Any]:
@@ -87,6 +109,7 @@ class _Copy:
             "snapshot": trusted.snapshot.version,
             "files": self.fetcher.traffic.requests,
             "bytes": self.fetcher.traffic.bytes,
+            "written": self.written,
         }
 
     def _lists(self, trusted: Any) -> None:
@@ -132,6 +155,7 @@ class _Copy:
             fresh = came.from_replica(self.url)
             fresh.chmod(0o644)
             fresh.replace(stored)
+            self.written += 1
             atomic.sync_directory(stored.parent)
 
     def _plain_names(self, snapshot: int) -> None:
@@ -146,6 +170,7 @@ class _Copy:
             make_folder(path.parent)
             if not (path.is_file() and path.samefile(self.store.public / origin)):
                 point(self.store.public / origin, path)
+                self.written += 1
         if self._has_index(snapshot):
             return
         try:
@@ -157,6 +182,7 @@ class _Copy:
             for path in (self.store.public / folder).glob("*.wapt"):
                 if f"{folder}/{path.name}" not in plain:
                     path.unlink()
+                    self.written += 1
 
     def _has_index(self, snapshot: int) -> bool:
         """It changes with the lists alone, and is large; the timestamp is what was written last of the copy before."""
@@ -185,6 +211,7 @@ class _Copy:
         if not (path.is_file() and path.stat().st_size == len(raw) and path.read_bytes() == raw):
             make_folder(path.parent)
             atomic.write_file(path, raw)
+            self.written += 1
 
 
 def poisoned(folder: Path) -> list[str]:
