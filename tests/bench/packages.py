@@ -32,12 +32,13 @@ sys.path[:0] = [str(ROOT / "build/src"), str(UNIT), str(UNIT / "_packages")]
 
 import package_maker  # noqa: E402
 import packages_apt  # noqa: E402
+import packages_rollout  # noqa: E402
 import packages_solve  # noqa: E402
 from bocage_core._packages import acceptance, control, repository_edit, repository_publish, target_custom  # noqa: E402
 from bocage_core._packages import repository_layout as layout  # noqa: E402
 from bocage_core._packages import tuf_library as tuf  # noqa: E402
 from bocage_core._packages.certificates import Trust  # noqa: E402
-from figures import figure, missing  # noqa: E402
+from figures import figure  # noqa: E402
 from party_maker import AT  # noqa: E402
 from runs import BenchError, run, say  # noqa: E402
 from signed_repository import NOW, SignedRepository  # noqa: E402
@@ -244,8 +245,7 @@ def main() -> int:
                     publish(folder, options.targets)
                 else:
                     packages_solve.measure()
-        for name, unit in (("rollout.bad.hosts_broken", "hosts"), ("rollout.bad.seconds_to_stop", "s")):
-            missing(name, unit, "nothing drives a rollout yet.")
+        packages_rollout.report()
     except (BenchError, OSError) as error:
         say(f"packages.py: {error}")
         return 1
