@@ -203,9 +203,9 @@ def _read(path: Path) -> _Index | None:
         if table["format"] != _FORMAT:
             return None
         start = zip_pieces.start_of(index.NAME)
-        parts = {}
+        parts, whole = {}, memoryview(raw)
         for name, version, offset, packed, length, own, shift, *carried in table["parts"]:
-            data = raw[start + offset : start + offset + packed]
+            data = whole[start + offset : start + offset + packed]
             parts[name] = _Part(version, Piece(data, length, own, shift), frozenset(carried))
         found = {name[4:-4]: content for name, content in members.items() if name.startswith("ssl/")}
         if zip_pieces.checksum(part.piece for part in parts.values()) != crc:

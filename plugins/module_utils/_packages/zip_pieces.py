@@ -28,7 +28,7 @@ _COMMON, _REST, _FINAL = struct.Struct("<5H3L2H"), struct.Struct("<3H2L"), struc
 class Piece:
     """A part of a member, packed."""
 
-    packed: bytes
+    packed: bytes | memoryview
     length: int
     crc: int
     shift: int
@@ -68,19 +68,23 @@ def start_of(name: str) -> int:
 
 def archive(name: str, pieces: Iterable[Piece], others: Mapping[str, bytes]) -> bytes:
     """The ZIP of a first member in pieces and of whole members, in their order: the same bytes for the same content."""
-    output, entries = bytearray(), []
+    output: list[bytes | memoryview] = []
+    entries: list[tuple[bytes, int, bytes]] = []
+    offset = 0
     for member, parts in ((name, list(pieces)), *((other, [pack(content)]) for other, content in others.items())):
-        packed = b"".join([*(piece.packed for piece in parts), _END])
+        packed = sum(len(piece.packed) for piece in parts) + len(_END)
         length = sum(piece.length for piece in parts)
-        common = _COMMON.pack(20, 0, _DEFLATED, 0, _EARLIEST, checksum(parts), len(packed), length, len(member), 0)
-        entries.append((common, len(output), member.encode()))
-        output += _LOCAL + common + member.encode() + packed
-    start = len(output)
-    for common, offset, encoded in entries:
-        # made on Unix, a plain file that its owner reads
-        output += _CENTRAL + _MADE + common + _REST.pack(0, 0, 0, 0o100600 << 16, offset) + encoded
-    output += _FINAL.pack(b"PK\x05\x06", 0, 0, len(entries), len(entries), len(output) - start, start, 0)
-    return bytes(output)
+        common = _COMMON.pack(20, 0, _DEFLATED, 0, _EARLIEST, checksum(parts), packed, length, len(member), 0)
+        entries.append((common, offset, member.encode()))
+        output += [_LOCAL, common, member.encode(), *(piece.packed for piece in parts), _END]
+        offset += start_of(member) + packed
+    # made on Unix, a plain file that its owner reads
+    central = [
+        _CENTRAL + _MADE + common + _REST.pack(0, 0, 0, 0o100600 << 16, at) + encoded for common, at, encoded in entries
+    ]
+    size = sum(map(len, central))
+    final = _FINAL.pack(b"PK\x05\x06", 0, 0, len(entries), len(entries), size, offset, 0)
+    return b"".join([*output, *central, final])
 
 
 def _times(one: int, other: int) -> int:
