@@ -3,14 +3,20 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import shutil
 import textwrap
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import driver
 import pytest
+from bocage_core._common import timestamps
+from bocage_core._packages import index, publishable
 from bocage_packager.main import main as packager
 
 AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
@@ -131,6 +137,32 @@ def test_a_package_reaches_a_host_by_the_copy_of_its_site(folder: Path) -> None:
         FIRST,
     ]
     assert versions()["demo-hello"] == FIRST
+
+
+def test_agents_of_wapt_find_an_index_where_packages_are(folder: Path) -> None:
+    """The publisher made it with the publication, and the copy has it; a client that trusts the estate takes all of it."""
+    command = f"base64 {REPOSITORY}/public/wapt/Packages"
+    raw = base64.b64decode(driver.on("hub1", command))
+    assert base64.b64decode(driver.on("wrs1", command)) == raw
+    found = index.read_index(raw, publishable.estate_trust(TRUST), timestamps.now())
+    assert found.discarded == ()
+    (entry,) = [one for one in found.accepted if one.control.version == FIRST]
+    served = driver.on("wrs1", f"sha256sum {REPOSITORY}/public/wapt/{entry.unsigned['filename']}")
+    assert served.split()[0] == hashlib.sha256((folder / entry.unsigned["filename"]).read_bytes()).hexdigest()
+
+
+def test_attack_an_altered_package_is_not_published(folder: Path) -> None:
+    """Whoever has the keys of the lists is told what every host would say, before anything is signed."""
+    altered = signed(folder, SOFTWARE)
+    with zipfile.ZipFile(altered, "a") as archive:
+        archive.writestr("more.py", "print(1)")
+    run = publish(altered)
+    assert not run.ok
+    assert [words for _host, _task, words in run.failures if "more.py" in words], run.failures
+    listed = driver.on("hub1", f"find {REPOSITORY}/public/targets -name '*demo-hello_{SOFTWARE}*'")
+    assert listed == ""
+    altered.unlink()
+    shutil.rmtree(folder / f"demo-hello-{SOFTWARE}")
 
 
 def test_attack_a_poisoned_copy_is_passed_over(folder: Path) -> None:

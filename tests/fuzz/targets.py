@@ -6,9 +6,11 @@ Where a parser has a writer, what was read is written and read again, and must b
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import shutil
+import sys
 import tarfile
 import tempfile
 import zipfile
@@ -24,6 +26,7 @@ from bocage_core._common.errors import BocageError
 from bocage_core._packages import (
     certificates,
     change_archive,
+    change_plan,
     claims,
     container,
     control,
@@ -42,7 +45,12 @@ from bocage_core._packages import (
 )
 from bocage_core._packages.repository_edit import Change
 
-VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "wapt"
+_TESTS = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(_TESTS / "unit/plugins/module_utils"))
+
+from signed_repository import SignedRepository  # noqa: E402  # found by the path above
+
+VECTORS = _TESTS / "vectors" / "wapt"
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 NOBODY = certificates.Trust(())
 TEXT = "utf-8"
@@ -259,6 +267,31 @@ def changes() -> Iterator[bytes]:
         yield (folder / "change").read_bytes()
 
 
+@functools.cache
+def repository() -> tuple[bytes, bytes]:
+    """The root of a small repository, and what its publisher exports."""
+    with tempfile.TemporaryDirectory() as name:
+        made = SignedRepository(Path(name), AT)
+        made.publish("base/a_1.wapt")
+        with tarfile.open(Path(name) / "exported", "w", format=tarfile.USTAR_FORMAT) as archive:
+            for path in sorted((made.public / "metadata").glob("*.json")):
+                archive.add(path, f"metadata/{path.name}")
+        return made.root, (Path(name) / "exported").read_bytes()
+
+
+def an_export(data: bytes) -> None:
+    """What the machine with the keys reads of a publisher who may lie."""
+    root, _exported = repository()
+    folder = Path(tempfile.mkdtemp(prefix="bocage-fuzz-"))
+    try:
+        (folder / "exported").write_bytes(data)
+        store = change_plan.take_exported(folder / "exported", folder / "work", root, AT)
+        change_plan.listed(store)
+        same(sorted(path.name for path in folder.iterdir()), ["exported", "work"])
+    finally:
+        shutil.rmtree(folder)
+
+
 def metadata(data: bytes) -> None:
     for kind in (tuf_library.Root, tuf_library.Targets, tuf_library.Snapshot, tuf_library.Timestamp):
         allow(lambda kind=kind: repository_roles.from_bytes(data, kind, "base"))
@@ -295,6 +328,7 @@ TARGETS = {
     "container": Target(a_container, lambda: (path.read_bytes() for path in packages()), 32768),
     "rollout": Target(a_rollout, rollouts),
     "change": Target(a_change, changes, 32768),
+    "exported": Target(an_export, lambda: [repository()[1]], 65536),
     "metadata": Target(metadata, signed_lists),
     "certificate": Target(certificate, certificate_files),
 }
