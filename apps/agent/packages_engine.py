@@ -196,7 +196,8 @@ class Engine:
     def _refresh(self) -> None:
         versions = self._library.update()
         now = timestamps.write(self._clock())
-        kept = self._library.kept()
+        rows = self._store.rows().values()
+        kept = self._library.kept({row.name: row.version for row in rows if row.version is not None})
         self._store.set_facts({"last_update_at": now, "metadata": versions, "last_problem": "", "kept": kept})
         self._log(f"metadata: {', '.join(f'{role} {number}' for role, number in sorted(versions.items())[:6])}")
 

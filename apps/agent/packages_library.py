@@ -73,11 +73,13 @@ class PackageLibrary:
         found = self._client.listing(stale=True)
         return {"root": found.root, "timestamp": found.timestamp, "snapshot": found.snapshot}
 
-    def kept(self) -> Mapping[str, Any]:
+    def kept(self, installed: Mapping[str, str]) -> Mapping[str, Any]:
         if self._kept is None:
             listed = [one for one in self._client.below("rollouts/") if PATH.fullmatch(one.path)]
             documents = [(one.path, atomic.read_bounded(self._client.download(one), MAX_BYTES)) for one in listed]
-            self._kept = keep_to(documents, self._host_id, self._host_name)
+            self._kept = keep_to(
+                documents, self._host_id, self._host_name, self._settings.site, self._clock(), installed
+            )
         return self._kept.to_plain()
 
     def offers(self, package: str) -> Sequence[Offer]:
@@ -109,7 +111,7 @@ class PackageLibrary:
 
     def accept(self, path: Path, offer: Offer, floor: str | None, moment: datetime) -> Accepted:
         target = self._target(offer)
-        tickets = [*self._files(TICKETS, ".json"), *Kept.from_plain(self.kept()).ticket_bytes()] if floor else []
+        tickets = [*self._files(TICKETS, ".json"), *Kept.from_plain(self.kept({})).ticket_bytes()] if floor else []
         standing = acceptance.Standing(self._host_id, floor or "", tickets, self._ticket_keys() if floor else ())
         found = acceptance.accept(path, target, self._trusted(), moment, standing)
         control = found.control

@@ -76,8 +76,8 @@ class Library(Protocol):
     def versions(self) -> dict[str, int]:
         """Of the metadata that is known, by role, as of the last update."""
 
-    def kept(self) -> Mapping[str, Any]:
-        """What rollouts let this host have, as plain data, by the last update."""
+    def kept(self, installed: Mapping[str, str]) -> Mapping[str, Any]:
+        """What rollouts let this host have, as plain data, by the last update; `installed` has versions by package."""
 
     def offers(self, package: str) -> Sequence[Offer]:
         """All versions of a package that are for this kind of host."""

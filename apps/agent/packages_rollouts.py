@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from bocage_core._packages import rollout_document
@@ -56,7 +57,14 @@ class Kept:
         return [json.dumps(one).encode() for one in self.tickets]
 
 
-def keep_to(documents: Iterable[tuple[str, bytes]], host_id: str, name: str) -> Kept:
+def keep_to(
+    documents: Iterable[tuple[str, bytes]],
+    host_id: str,
+    name: str,
+    site: str,
+    now: datetime,
+    installed: Mapping[str, str],
+) -> Kept:
     """What all rollouts (path and bytes, as the repository has them) say for this host.
 
     Raises Refused for one that cannot be read: without it nobody knows what this host may have.
@@ -67,7 +75,7 @@ def keep_to(documents: Iterable[tuple[str, bytes]], host_id: str, name: str) -> 
     rollouts: dict[str, Mapping[str, Any]] = {}
     for path, raw in sorted(documents):
         document = rollout_document.parse(raw, f"the rollout {path}")
-        found = rollout_document.pins(document, host_id, name)
+        found = rollout_document.pins(document, host_id, name, site, now, installed)
         if found is None:
             continue
         for package, locked in found.versions.items():

@@ -27,6 +27,7 @@ _REQUIRED = frozenset({"replicas"})
 _OPTIONAL = frozenset(
     {
         "host_package",
+        "site",
         "machine",
         "require",
         "forbidden",
@@ -60,6 +61,8 @@ class PackageSettings:
     """Where the repository is had from; none of them is trusted."""
     host_package: str | None
     """The package of this host, by whose dependencies it gets all others."""
+    site: str
+    """By which windows of rollouts know this host; empty where it is of no site."""
     require: tuple[str, ...]
     forbidden: tuple[str, ...]
     machine: Mapping[str, Any]
@@ -96,10 +99,11 @@ def from_document(value: object, what: str) -> PackageSettings:
     host_package = document.get("host_package")
     if host_package is not None:
         fields.text(document, "host_package", what, _NAME)
-    lists = {"require": [], "forbidden": [], **document}
+    lists = {"require": [], "forbidden": [], "site": "", **document}
     return PackageSettings(
         replicas=replicas,
         host_package=host_package,
+        site=fields.text(lists, "site", what),
         require=tuple(fields.texts(lists, "require", what, _REQUEST)),
         forbidden=tuple(fields.texts(lists, "forbidden", what, _NAME)),
         machine=fields.record(document.get("machine", {}), f"machine in {what}"),

@@ -21,7 +21,7 @@ from typing import Any
 from .._common import canonical, fields
 from .._common.errors import BadInput, opening
 from .._common.refused import Refused
-from .._common.rings import ring_of
+from .._common.rings import may_change, ring_of
 from .._common.rollout import Rollout, State, read_rollout, read_state, state_as_data
 
 SCHEMA = 1
@@ -169,16 +169,22 @@ def _read_lock(value: object, what: str) -> dict[str, Locked]:
     return lock
 
 
-def pins(document: RolloutDocument, host_id: str, name: str) -> Pins | None:
+def pins(
+    document: RolloutDocument, host_id: str, name: str, site: str, now: datetime, installed: Mapping[str, str]
+) -> Pins | None:
     """What a host has to keep to; None once all rings have the change and nothing is held back any more.
 
-    A host that no ring has keeps what was before, too: it is the last one that should take what nobody tried.
+    `installed` has versions by package: outside of the windows of its site, a host keeps the change that it has and takes
+    none. A host that no ring has keeps what was before, too: it is the last one that should take what nobody tried.
     """
     state, rollout = document.state, document.rollout
     if state.phase == "done":
         return None
     ring = ring_of(rollout.rings, rollout.salt, host_id, name)
     taken = ring is not None and ring <= state.ring and state.phase in _TAKEN
+    if taken and not may_change(rollout.windows, site, now):
+        has = {one for one in document.changing & document.after.keys() if one in installed}
+        taken = any(installed[one] == document.after[one].version for one in has)
     versions = document.after if taken else document.before
     names = document.before.keys() | document.after.keys()
     where = "no ring" if ring is None else f"ring {rollout.rings[ring].name}"

@@ -60,7 +60,7 @@ class FakeLibrary:
     def versions(self) -> dict[str, int]:
         return {"timestamp": self.number, "root": 1}
 
-    def kept(self) -> Mapping[str, Any]:
+    def kept(self, installed: Mapping[str, str]) -> Mapping[str, Any]:
         return {}
 
     def offers(self, package: str) -> Sequence[Offer]:

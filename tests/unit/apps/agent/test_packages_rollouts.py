@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from bocage_agent.packages_rollouts import keep_to
 from bocage_core._common.rollout import State
 from bocage_core._packages.rollout_document import Locked, RolloutDocument, render
 
 OLD, NEW = Locked("1.0-1", ("a" * 64,)), Locked("2.0-1", ("b" * 64,))
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 DEFINITION = {
     "name": "editor-2",
     "salt": "salt",
@@ -38,7 +40,7 @@ def test_several_rollouts() -> None:
     documents = [(f"rollouts/{one.name}.json", render(one)) for one in (second, DOCUMENT)]
     found = {
         name: (version, reason)
-        for name, (version, _sha, reason) in keep_to(documents, "id-2", "desk2").versions.items()
+        for name, (version, _sha, reason) in keep_to(documents, "id-2", "desk2", "", NOW, {}).versions.items()
     }
     assert found == {
         "editor": ("1.0-1", "rollout editor-2, ring rest"),

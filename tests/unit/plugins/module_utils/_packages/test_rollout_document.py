@@ -6,13 +6,14 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from bocage_core._common.errors import BocageError
 from bocage_core._common.refused import Refused
 from bocage_core._common.rollout import State, state_as_data
-from bocage_core._packages.rollout_document import Locked, RolloutDocument, parse, pins, render
+from bocage_core._packages.rollout_document import Locked, Pins, RolloutDocument, parse, pins, render
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,40 +34,59 @@ DOCUMENT = RolloutDocument(
 )
 
 
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def kept(document: RolloutDocument, host_id: str, name: str, **installed: str) -> Pins | None:
+    return pins(document, host_id, name, "lyon", NOW, installed)
+
+
+def test_outside_of_its_window_a_host_takes_nothing_and_keeps_what_it_has() -> None:
+    """It is Sunday noon."""
+    for days, inside in ((["mon"], False), (["sun"], True)):
+        windows = {"lyon": [{"days": days, "from": "08:00", "until": "18:00"}]}
+        document = replace(DOCUMENT, definition={**DEFINITION, "windows": windows})
+        assert kept(document, "id-1", "desk1", editor="1.0-1").taken == inside  # type: ignore[union-attr]
+        assert kept(document, "id-1", "desk1", editor="2.0-1").taken  # type: ignore[union-attr]
+        assert pins(document, "id-1", "desk1", "bergen", NOW, {}).taken  # type: ignore[union-attr]
+        back = replace(document, state=State("rolling_back", 0))
+        assert not kept(back, "id-1", "desk1", editor="2.0-1").taken  # type: ignore[union-attr]
+
+
 def test_it_reads_what_it_wrote() -> None:
     assert parse(render(DOCUMENT)) == DOCUMENT
 
 
 def test_a_ring_that_is_open_has_the_new_versions_and_no_other_has() -> None:
-    pilot, other = pins(DOCUMENT, "id-1", "desk1"), pins(DOCUMENT, "id-2", "desk2")
+    pilot, other = kept(DOCUMENT, "id-1", "desk1"), kept(DOCUMENT, "id-2", "desk2")
     assert pilot and pilot.taken and pilot.versions == DOCUMENT.after and pilot.tickets == ()
     assert other and not other.taken and other.versions == {"editor": OLD}
     assert other.withheld == {"editor-plugin"}, "what only the new versions need is not taken early"
     assert pilot.reason == "rollout editor-2, ring pilots" and pilot.digest != other.digest
-    assert pins(DOCUMENT, "id-9", "desk9").digest == other.digest  # type: ignore[union-attr]
+    assert kept(DOCUMENT, "id-9", "desk9").digest == other.digest  # type: ignore[union-attr]
     assert (pilot.ring, pilot.pending, other.ring, other.pending) == (1, False, 2, True)
 
 
 @pytest.mark.parametrize("phase", ["rolling_back", "rolled_back", "pending"])
 def test_on_the_way_back_a_host_has_the_old_versions_and_the_tickets_for_them(phase: Any) -> None:
-    found = pins(replace(DOCUMENT, state=State(phase, 0)), "id-1", "desk1")
+    found = kept(replace(DOCUMENT, state=State(phase, 0)), "id-1", "desk1")
     assert found and not found.taken and found.versions == {"editor": OLD} and found.tickets == DOCUMENT.tickets
     assert found.pending == (phase == "pending")
 
 
 @pytest.mark.parametrize("phase", ["paused", "stopped", "aborted"])
 def test_what_was_taken_is_kept_when_a_rollout_ends(phase: Any) -> None:
-    found = pins(replace(DOCUMENT, state=State(phase, 0)), "id-1", "desk1")
+    found = kept(replace(DOCUMENT, state=State(phase, 0)), "id-1", "desk1")
     assert found and found.taken
 
 
 def test_nothing_is_held_once_it_is_done() -> None:
-    assert pins(replace(DOCUMENT, state=State("done", 1)), "id-1", "desk1") is None
+    assert kept(replace(DOCUMENT, state=State("done", 1)), "id-1", "desk1") is None
 
 
 def test_a_host_of_no_ring_waits_until_all_have_it() -> None:
     alone = replace(DOCUMENT, definition={**DEFINITION, "rings": DEFINITION["rings"][:1]})
-    found = pins(alone, "id-2", "desk2")
+    found = kept(alone, "id-2", "desk2")
     assert found and not found.taken and found.versions == {"editor": OLD}
     assert found.reason == "rollout editor-2, no ring"
 
