@@ -22,6 +22,7 @@ from .packages_runner import Runner
 from .packages_settings import PackageSettings
 from .packages_steps import Steps, forget
 from .packages_store import Record, Row, Store, put_facts, put_row
+from .packages_time import TimeLeft
 from .packages_trials import Trials
 
 # A clock may be put right by this much; more is a battery that is empty.
@@ -42,6 +43,7 @@ class Engine:
         progress: Callable[[str, int, int], None] = lambda about, done, total: None,
         clock: Callable[[], datetime] = timestamps.now,
         after: Callable[[str], None] = lambda step: None,
+        time_left: TimeLeft | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -50,6 +52,7 @@ class Engine:
         self._progress = progress
         self._clock = clock
         self._untrusted = ""
+        self._time = time_left or TimeLeft()
         self._cache = Cache(settings.places.cache, store, library, clock, settings.offline_record_days)
         self._steps = Steps(
             store,
@@ -61,6 +64,7 @@ class Engine:
             clock=clock,
             log=log,
             after=after,
+            time_left=self._time,
         )
         self._trials = Trials(store, self._cache, settings.places.state, compare=library.compare, clock=clock, log=log)
 
@@ -310,11 +314,15 @@ class Engine:
         rivals -= self._rivals(plan, [one for one in due if one.package in failed])
         put_back = {name: why for name, (state, why) in plan.held.items() if state == "ERROR"}
         good = only is None or not put_back
-        if not failed or only is None:
+        if (not failed or only is None) and not self._time.is_over():
             for name in sorted(rivals):
                 self._log(f"{name}: {plan.remove[name]}")
                 good &= self._steps.remove(self._store.rows()[name])
         for number, one in enumerate(due, 1):
+            if self._time.is_over():
+                self._log(f"the time is over: {len(due) - number + 1} of {len(due)} packages wait for the next start")
+                good = False
+                break
             going, skipped = plans.without_dependents([one], {**put_back, **failed}, self._library.names)
             if not going:
                 if one.package in skipped:
@@ -339,6 +347,8 @@ class Engine:
         failed: dict[str, str] = {}
         for number, one in enumerate(due, 1):
             about = f"[{number}/{len(due)}] {one.package} {one.version}"
+            if self._time.is_over():
+                break
             try:
                 if not online:
                     ready[one.package] = self._cache.accepted(one.sha256, offline=True)

@@ -161,6 +161,12 @@ class Helpers:
                 self._note(False, "stop_service", name)
             self.run(["systemctl", "enable" if enabled else "disable", "--", name])
         self.run(["systemctl", "daemon-reload"])
+        if state != "stopped" and _goes_down():
+            # systemd begins nothing any more
+            print(
+                f"the host goes down: {name} is not {state}, it is begun with the host where it is enabled", flush=True
+            )
+            return
         self.run(["systemctl", verbs[state], "--", name])
 
     def stop_service(self, name: str) -> None:
@@ -241,6 +247,11 @@ def _full(target: str) -> Path:
     if not place.is_absolute() or ".." in place.parts:
         raise Failed(f"{target} is not a full path")
     return place
+
+
+def _goes_down() -> bool:
+    asked = subprocess.run(["systemctl", "is-system-running"], capture_output=True, text=True, check=False)
+    return asked.stdout.strip() == "stopping"
 
 
 def _is_installed(package: str) -> bool:

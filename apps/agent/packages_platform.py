@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,14 @@ def is_administrator() -> bool:
 
 def systemd_runs() -> bool:
     return SYSTEMD.is_dir() and is_administrator()
+
+
+def goes_down() -> bool:
+    """Whether the host is being shut down or started anew."""
+    if not systemd_runs():
+        return False
+    asked = subprocess.run(["systemctl", "is-system-running"], capture_output=True, text=True, check=False, timeout=60)
+    return asked.stdout.strip() == "stopping"
 
 
 def take_lock(descriptor: int) -> bool:

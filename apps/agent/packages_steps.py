@@ -28,6 +28,7 @@ from .packages_ports import CONTROL_ONLY, Library
 from .packages_runner import Hook, Outcome, Runner, outcome_of, undo_of
 from .packages_settings import Limits, rules
 from .packages_store import Pending, Record, Row, Store, Uninstall, add_step, put_row, put_uninstall
+from .packages_time import TimeLeft
 
 STEPS = ("begun", "unpacked", "recorded", "started", "executed", "placed", "finished", "cleaned")
 SESSIONS = "sessions"
@@ -54,6 +55,7 @@ class Steps:
         clock: Callable[[], datetime],
         log: Line,
         after: Callable[[str], None] = lambda step: None,
+        time_left: TimeLeft | None = None,
     ) -> None:
         self._store = store
         self._library = library
@@ -64,6 +66,7 @@ class Steps:
         self._clock = clock
         self._log = log
         self._after = after
+        self._time = time_left or TimeLeft()
 
     def install(self, record: Record) -> bool:
         """Whether the package is installed now; where not, its state is ERROR, with the reason."""
@@ -81,7 +84,7 @@ class Steps:
             outcome = Outcome(True)
             if self._runs(record):
                 hook = Hook("install", record.name, record.version, content, work, record.control)
-                outcome = self._runner.run(hook, self._limits.hook_seconds, self._line(record.name))
+                outcome = self._runner.run(hook, self._time.at_most(self._limits.hook_seconds), self._line(record.name))
         except (OSError, BocageError) as error:
             outcome = Outcome(False, _said(error), undo=undo_of(work))
         return self._finish(pending, outcome)
@@ -102,7 +105,7 @@ class Steps:
             outcome = Outcome(True)
             if known is not None and (known.setup is not None or known.undo):
                 hook = Hook("uninstall", row.name, version, content, work, known.control, known.undo)
-                outcome = self._runner.run(hook, self._limits.hook_seconds, self._line(row.name))
+                outcome = self._runner.run(hook, self._time.at_most(self._limits.hook_seconds), self._line(row.name))
         except (OSError, BocageError) as error:
             outcome = Outcome(False, _said(error))
         return self._finish(pending, outcome)
@@ -119,7 +122,7 @@ class Steps:
             content.mkdir(mode=0o700)
             (content / "setup.py").write_bytes(known.setup)
             hook = Hook("audit", row.name, row.version or "", content, work, known.control)
-            outcome = self._runner.run(hook, self._limits.hook_seconds, self._line(row.name))
+            outcome = self._runner.run(hook, self._time.at_most(self._limits.hook_seconds), self._line(row.name))
         except (OSError, BocageError) as error:
             outcome = Outcome(False, _said(error))
         with self._store.step() as step:

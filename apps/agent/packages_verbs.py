@@ -25,7 +25,7 @@ _NAMED = ("install", "remove", "forget")
 _FORESEEN = ("upgrade", *_NAMED)
 _ACTING = ("update", "upgrade", "download-upgrade", "install", "remove", "forget", "audit", "clean", "settle")
 # What a verb that does not know it does without.
-_FLAGS = ("due", "plan", "ensure", "no_update", "again")
+_FLAGS = ("due", "plan", "ensure", "no_update", "again", "at_shutdown")
 VERBS = (*_ACTING, "session-setup", "list", "search", "packages", "packages-door")
 # of the engine, the library and the store: what a verb loads when it needs them
 Log = Callable[[str], None]
@@ -95,11 +95,13 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         if verb in ("upgrade", "install"):
             one.add_argument("--no-update", action="store_true", help="by the metadata of the last update")
             one.add_argument("--again", action="store_true", help="try also an agent that was put back")
+        if verb == "upgrade":
+            one.add_argument("--at-shutdown", type=int, metavar="SECONDS", help="if the host goes down, for so long")
         if verb == "audit":
             one.add_argument("--due", action="store_true", help="only what its schedule asks for now")
     options = parser.parse_args(list(arguments))
     for name in _FLAGS:
-        setattr(options, name, getattr(options, name, False))
+        setattr(options, name, getattr(options, name, None) or False)
     return options
 
 
@@ -148,6 +150,9 @@ def _do(
             for one in found:
                 answer(f"{one['package']:<40} {one['version']:<20} {one['section']}")
         return 0 if found else 1
+    if options.at_shutdown and not platform.goes_down():
+        line("This host is not going down; nothing is done.")
+        return 0
     from .packages_lock import run_lock
 
     with run_lock(settings.places.lock, verb, options.wait), _engine(settings, options, line, progress) as engine:
@@ -211,8 +216,9 @@ def _carry_out(engine: Any, options: argparse.Namespace, by: str, answer: Callab
             answer(_told(plan))
     elif verb == "upgrade":
         good = engine.upgrade(refresh=not options.no_update)
-        # what its schedule asks for; answers are in the state and in the report
-        engine.audit(due=True)
+        if not options.at_shutdown:
+            # what its schedule asks for; answers are in the state and in the report
+            engine.audit(due=True)
     elif verb == "download-upgrade":
         good = engine.upgrade(download_only=True)
     elif verb == "install":
@@ -232,12 +238,16 @@ def _engine(
     from .packages_library import PackageLibrary, machine_of
     from .packages_runner import Runner
     from .packages_store import Store
+    from .packages_time import TimeLeft
 
     store = Store.open(settings.places.state)
     try:
         library = PackageLibrary(settings, *_host(options.config), machine_of(settings.machine))
-        runner = Runner(most_lines=settings.limits.output_lines)
-        yield Engine(settings, store, library, runner, log=line, progress=progress)
+        # while the host goes down systemd begins no unit any more
+        supervised = False if options.at_shutdown else None
+        runner = Runner(supervised, most_lines=settings.limits.output_lines)
+        left = TimeLeft(options.at_shutdown or None)
+        yield Engine(settings, store, library, runner, log=line, progress=progress, time_left=left)
     finally:
         store.close()
 

@@ -140,11 +140,13 @@ def registry_answers() -> None:
     on("hub1", f"for try in $(seq 50); do {REGISTRY_SOCKET} http://registry/healthz && exit 0; sleep 0.2; done; exit 1")
 
 
-def restart(host: str) -> None:
-    """Reboot a host and wait until all of it runs; the controller may know its old hardware address for some time."""
-    subprocess.run(
-        [str(PODMAN), "restart", "--time", "5", f"bocage-demo-{host}"], check=True, capture_output=True, timeout=90
-    )
+def restart(host: str, seconds: int = 5) -> None:
+    """Reboot a host, which has so many seconds to go down, and wait until all of it runs.
+
+    The controller may know its old hardware address for some time.
+    """
+    command = [str(PODMAN), "restart", "--time", str(seconds), f"bocage-demo-{host}"]
+    subprocess.run(command, check=True, capture_output=True, timeout=85 + seconds)
     eventually(lambda: answers_ssh(host), 60, f"{host} answers the controller again")
     eventually(
         lambda: on(host, "systemctl is-system-running", check=False).strip() == "running", 60, f"{host} runs again"
