@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
 TABLE = "bocage.json"
 _FORMAT = 1
+_BETWEEN = zip_pieces.pack(b"\n")
+_NOTHING = Piece(b"", 0, 0, 0)
 _FILE_NAME = re.compile(rb"^filename +: (.*)$", re.MULTILINE)
 _SIGNER = re.compile(rb"^signer_fingerprint *: ([0-9a-f]{64})$", re.MULTILINE)
-_END = b"\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class _Work:
             return old
         wanted = _packages(self.served.targets(name, version))
         kept = {} if old is None else self._kept(name, old, wanted)
-        if old is not None and len(kept) == len(wanted) and b"".join(kept.values()) == zip_pieces.unpack(old.piece):
+        if old is not None and len(kept) == len(wanted) and b"\n".join(kept.values()) == zip_pieces.unpack(old.piece):
             return replace(old, version=version)
         carried = set() if old is None else set(old.certificates)
         stanzas = dict(kept)
@@ -125,10 +126,10 @@ class _Work:
             stanzas[plain] = stanza
             for one in chain:
                 carried.add(self._keep(one))
-        text = b"".join(stanzas[plain] for plain in sorted(stanzas))
+        text = b"\n".join(stanzas[plain] for plain in sorted(stanzas))
         signers = {one.decode() for one in _SIGNER.findall(text)}
         needed = frozenset(one for one in carried if one in signers or self._is_authority(one))
-        return _Part(version, zip_pieces.pack(text), needed)
+        return _Part(version, zip_pieces.pack(text) if text else _NOTHING, needed)
 
     def _kept(self, name: str, old: _Part, wanted: Mapping[str, tuf.TargetFile]) -> dict[str, bytes]:
         """Stanzas of the last index whose package is the same."""
@@ -138,9 +139,9 @@ class _Work:
         except (BocageError, ValueError):
             return {}
         stanzas = {}
-        for stanza in text.split(_END)[:-1]:
-            if found := _FILE_NAME.search(stanza + b"\n"):
-                stanzas[found[1].decode()] = stanza + _END
+        for stanza in text.split(b"\n\n"):
+            if found := _FILE_NAME.search(stanza):
+                stanzas[found[1].decode()] = stanza.removesuffix(b"\n") + b"\n"
         return {
             plain: stanzas[plain]
             for plain, target in sorted(wanted.items())
@@ -155,7 +156,7 @@ class _Work:
             target_custom.parse(target.custom, target.path), control.fields, found.control_raw
         ):
             raise Refused("wrong_target", f"{plain} is not the package that its list describes.")
-        return index.stanza_of(found.listed) + b"\n", found.chain
+        return index.stanza_of(found.listed), found.chain
 
     def _keep(self, certificate: x509.Certificate) -> str:
         name = certificates.fingerprint_of(certificate)
@@ -185,13 +186,23 @@ def _write(found: _Index) -> bytes:
     offset = 0
     for name, part in found.parts.items():
         piece = part.piece
+        if piece.length and offset:
+            offset += len(_BETWEEN.packed)
         numbers = (part.version, offset, len(piece.packed), piece.length, piece.crc, piece.shift)
         rows.append([name, *numbers, *sorted(part.certificates)])
         offset += len(piece.packed)
     table = {"format": _FORMAT, "heads": {name: list(head) for name, head in found.heads.items()}, "parts": rows}
     others = {f"ssl/{name}.crt": pem for name, pem in sorted(found.certificates.items())}
-    pieces = [part.piece for part in found.parts.values()]
-    return zip_pieces.archive(index.NAME, pieces, {**others, TABLE: canonical.dumps(table)})
+    return zip_pieces.archive(index.NAME, _pieces(found.parts), {**others, TABLE: canonical.dumps(table)})
+
+
+def _pieces(parts: Mapping[str, _Part]) -> list[Piece]:
+    """What the list of packages is made of, with an empty line between any two packages, as WAPT writes it."""
+    found: list[Piece] = []
+    for part in parts.values():
+        if part.piece.length:
+            found += [_BETWEEN, part.piece] if found else [part.piece]
+    return found
 
 
 def _read(path: Path) -> _Index | None:
@@ -208,7 +219,7 @@ def _read(path: Path) -> _Index | None:
             data = whole[start + offset : start + offset + packed]
             parts[name] = _Part(version, Piece(data, length, own, shift), frozenset(carried))
         found = {name[4:-4]: content for name, content in members.items() if name.startswith("ssl/")}
-        if zip_pieces.checksum(part.piece for part in parts.values()) != crc:
+        if zip_pieces.checksum(_pieces(parts)) != crc:
             return None
         if not found.keys() >= {one for part in parts.values() for one in part.certificates}:
             return None

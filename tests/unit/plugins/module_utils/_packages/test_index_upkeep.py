@@ -62,8 +62,13 @@ def served_index(signed: SignedRepository) -> bytes:
 
 def entries(signed: SignedRepository, authority: Party = package_maker.ROOT) -> dict[str, str]:
     """Packages by their file names; nothing is listed that a client who trusts the authority would discard."""
-    found = index.read_index(served_index(signed), trust(authority), AT)
+    raw = served_index(signed)
+    found = index.read_index(raw, trust(authority), AT)
     assert found.discarded == ()
+    text = zipfile.ZipFile(io.BytesIO(raw)).read("Packages").decode()
+    # as WAPT writes it: an empty line between two packages, and none elsewhere
+    assert len(text.split("\n\n")) == max(1, len(found.accepted)) and not text.startswith("\n")
+    assert text.endswith("\n") == bool(found.accepted) and not text.endswith("\n\n")
     for one in found.accepted:
         file = signed.public / "wapt" / one.unsigned["filename"]
         assert one.unsigned["size"] == str(file.stat().st_size)

@@ -58,6 +58,27 @@ def test_a_copy_serves_hosts_and_agents_of_wapt(signed: SignedRepository) -> Non
     assert (public / "wapt/b_1.wapt").stat().st_nlink == 2
 
 
+def test_the_index_for_agents_of_wapt_comes_when_it_is_another_one(signed: SignedRepository) -> None:
+    asked: list[str] = []
+
+    def noted(handler: Any) -> bool:
+        asked.append(handler.path)
+        return False
+
+    copied = signed.folder / "replica/public/wapt/Packages"
+    with served(signed.public, {"wapt/Packages": noted}) as url:
+        for _again in range(2):
+            copy(signed, url)
+            assert len(asked) == 1
+        signed.publish("base/b_1.wapt")
+        copy(signed, url)
+        assert len(asked) == 2
+        copied.unlink()
+        copy(signed, url)
+        assert len(asked) == 3
+    assert copied.read_bytes() == (signed.public / "wapt/Packages").read_bytes()
+
+
 def test_a_copy_of_the_metadata_is_enough_to_sign(signed: SignedRepository) -> None:
     copy(signed, packages=False)
     view = Store(signed.folder / "replica")
