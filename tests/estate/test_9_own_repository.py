@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host sleeps for sixty days while every key changes three times, and goes on where it stopped.
+"""A host with a repository of its own: attacks that need keys of an estate, and sixty days of sleep while keys change.
 
-The clock of the host is set ahead (faketime); the repository is one of its own, signed for the same days, so that the
-clocks of the other hosts are left alone. Agent, web server and overlay are those of the estate.
+The clock of the host is set ahead (faketime), and the repository is signed for the same days, so that the clocks and the
+trust of the other hosts are left alone. Agent, web server and overlay are those of the estate.
 """
 
 from __future__ import annotations
@@ -12,21 +12,27 @@ import io
 import json
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import driver
 import pytest
 from bocage_core._common import timestamps
-from bocage_core._packages import repository_edit, repository_publish
+from bocage_core._packages import repository_edit, repository_publish, target_custom
+from bocage_core._packages.container import open_container
+from bocage_core._packages.control import parse_control
 from bocage_core._packages.repository_refresh import online_keys
 from cryptography.hazmat.primitives.serialization import Encoding
+from tuf.api.metadata import Metadata, Timestamp
 
 sys.path.insert(0, str(driver.ROOT / "tests" / "unit" / "apps" / "agent"))
 
 from package_estate import Estate, signers  # found by the path above
+from package_maker import rewrite
+from party_maker import CODE, DAY, Party
 
 AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
 PUBLIC = "/srv/bocage/packages/public/asleep"
@@ -68,10 +74,22 @@ class Sleeper:
         unpack("desk1", {"packages.json": json.dumps(settings).encode(), **trust}, HOME)
         self.serve()
 
-    def serve(self) -> None:
+    def serve(self, **changes: bytes) -> None:
+        """What is published, with files of `metadata` replaced."""
         public = self.estate.repository.public
         files = {str(path.relative_to(public)): path.read_bytes() for path in public.rglob("*") if path.is_file()}
-        unpack("wrs1", files, PUBLIC)
+        unpack("wrs1", {**files, **{f"metadata/{name}.json": data for name, data in changes.items()}}, PUBLIC)
+
+    def offer(self, name: str, alter: Callable[[Path], object] = lambda path: None, **options: Any) -> str:
+        """List a package that no publisher would, and what the agent says to it."""
+        built = self.estate.build(name, "1.0", SETUP, **options)
+        with open_container(built) as container:
+            raw = container.control_raw
+        custom = target_custom.from_control(parse_control(raw).fields, raw).to_dict()
+        alter(built)
+        self.estate.repository.add(repository_edit.add_file(f"base/{name}_1.0.wapt", built, custom))
+        self.serve()
+        return self.agent(f"install {name}")
 
     def agent(self, words: str) -> str:
         days = (self.estate.now - self.begun).days
@@ -107,6 +125,62 @@ def sleeper(tmp_path: Path) -> Iterator[Sleeper]:
 
 def version() -> str:
     return driver.on("desk1", "cat /opt/sleeper/version").strip()
+
+
+def nothing_was_done(sleeper: Sleeper) -> None:
+    assert driver.on("desk1", "ls -d /opt/sleeper /etc/evil /evil 2>/dev/null", check=False) == ""
+    rows = json.loads(sleeper.agent("packages"))["packages"]
+    assert [name for name, row in rows.items() if row["version"] is not None] == []
+
+
+def test_attack_signers_that_are_revoked_expired_unknown_or_no_developers(sleeper: Sleeper) -> None:
+    estate = sleeper.estate
+    past, ended = {"start": estate.now - 30 * DAY}, {"end": estate.now - DAY}
+    revoked = estate.root.issue("left", extended=CODE)
+    estate.revoke(revoked)
+    for name, signer, code in (
+        ("revoked", revoked, "revoked"),
+        ("expired", estate.root.issue("ended", extended=CODE, **past, **ended), "expired"),
+        ("unknown", Party.root("estate").issue("developer", extended=CODE), "untrusted_signer"),
+        ("deployed", estate.deployer, "not_code_signing"),
+    ):
+        said = sleeper.offer(name, signer=signer)
+        assert f"Refused ({code})" in said, (name, said)
+    nothing_was_done(sleeper)
+
+
+def test_attack_archives_that_fill_a_disk_or_leave_their_folder(sleeper: Sleeper) -> None:
+    """Whoever may list packages brings such ones; nothing of them is unpacked."""
+    for name, files, code in (
+        ("bomb", {"zeros": bytes(200_000_000)}, "oversized"),
+        ("traversal", {"../../../etc/evil": b"x"}, "bad_archive"),
+        ("absolute", {"/evil": b"x"}, "bad_archive"),
+        ("twice", {"SETUP.PY": b"x"}, "bad_archive"),
+        ("unlisted", {"more": b"x"}, "altered"),
+    ):
+        said = sleeper.offer(name, lambda path, files=files: rewrite(path, files))  # type: ignore[misc]
+        assert f"Refused ({code})" in said, (name, said)
+    nothing_was_done(sleeper)
+
+
+def test_attack_fast_forward_ends_with_new_keys(sleeper: Sleeper) -> None:
+    """A thief of the publisher's keys signs the highest version there is, so that no honest one is newer."""
+    estate = sleeper.estate
+    estate.publish("sleeper", "1.0", SETUP)
+    (thief,) = estate.repository.holders.timestamp
+    stolen: Metadata[Timestamp] = Metadata.from_file(str(estate.repository.public / "metadata" / "timestamp.json"))
+    stolen.signed.version = 2**31 - 1
+    stolen.sign(thief)
+    sleeper.serve(timestamp=stolen.to_bytes())
+    sleeper.agent("update")
+    estate.publish("sleeper", "2.0", SETUP)
+    sleeper.serve()
+    said = sleeper.agent("update")
+    assert "not believed" in said, said
+    sleeper.rotate()
+    sleeper.serve()
+    said = sleeper.agent("install sleeper")
+    assert "sleeper 2.0: install finished" in said, said
 
 
 def test_a_host_that_slept_for_sixty_days_comes_back(sleeper: Sleeper) -> None:
