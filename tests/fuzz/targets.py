@@ -24,6 +24,7 @@ from typing import Any
 from bocage_core._common import canonical, dsse, rollout
 from bocage_core._common.errors import BocageError
 from bocage_core._packages import (
+    acceptance,
     certificates,
     change_archive,
     change_plan,
@@ -51,9 +52,12 @@ sys.path.insert(0, str(_TESTS / "unit/plugins/module_utils"))
 from signed_repository import SignedRepository  # noqa: E402  # found by the path above
 
 VECTORS = _TESTS / "vectors" / "wapt"
-AT = datetime(2026, 11, 21, tzinfo=UTC)
-NOBODY = certificates.Trust(())
+AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
+# so that seeds are accepted, and all of the rule is reached
+TRUST = certificates.Trust(certificates.load_chain((VECTORS / "certs/root-ca.crt").read_bytes(), "the root"))
+KEY = dsse.generate_private_key()
 TEXT = "utf-8"
+HOST = "6f1c1f3e-0a51-4a0c-9a53-0d7c3f0a9b11"
 # A limit under which no honest seed falls, so that a bomb is seen by the memory it takes.
 _SMALL = container.Limits(entries=64, file_bytes=1 << 20, total_bytes=1 << 22, free_bytes=1 << 16)
 
@@ -120,7 +124,7 @@ def a_manifest(data: bytes) -> None:
 
 
 def an_index(data: bytes) -> None:
-    index.read_index(data, NOBODY, AT)
+    index.read_index(data, TRUST, AT)
 
 
 def indexes() -> Iterator[bytes]:
@@ -169,15 +173,24 @@ def an_envelope(data: bytes) -> None:
     envelope = dsse.load(data)
     allow(lambda: dsse.signer_key_ids(envelope))
     allow(lambda: dsse.unverified_payload(envelope))
-    allow(lambda: downgrades.verify_bytes(data, [bytes(32)]))
-    dsse.verify(envelope, "application/json", bytes(32))
+    allow(lambda: downgrades.verify_bytes(data, [dsse.public_key_of(KEY)]))
+    dsse.verify(envelope, "application/json", dsse.public_key_of(KEY))
+
+
+def a_ticket(data: bytes) -> None:
+    """What is read once the signature around it is good."""
+    found = downgrades.Ticket.from_payload(data)
+    same(downgrades.Ticket.from_payload(found.to_payload()), found)
+
+
+def tickets() -> Iterator[bytes]:
+    yield downgrades.Ticket("tis-app", "1.0-1", (HOST,), AT).to_payload()
 
 
 def envelopes() -> Iterator[bytes]:
-    key = dsse.generate_private_key()
-    ticket = downgrades.Ticket("tis-app", "1.0-1", ("6f1c1f3e-0a51-4a0c-9a53-0d7c3f0a9b11",), AT)
-    yield canonical.dumps(dsse.sign(b'{"a":1}', "application/json", key))
-    yield canonical.dumps(downgrades.sign(ticket, key))
+    ticket = downgrades.Ticket("tis-app", "1.0-1", (HOST,), AT)
+    yield canonical.dumps(dsse.sign(b'{"a":1}', "application/json", KEY))
+    yield canonical.dumps(downgrades.sign(ticket, KEY))
 
 
 def json_of_wapt(data: bytes) -> None:
@@ -202,7 +215,7 @@ def our_json(data: bytes) -> None:
 
 
 def an_action(data: bytes) -> None:
-    claims.verify_action(data, NOBODY, AT)
+    claims.verify_action(data, TRUST, AT)
 
 
 def a_container(data: bytes) -> None:
@@ -213,9 +226,15 @@ def a_container(data: bytes) -> None:
             allow(lambda part=part: getattr(found, part))
 
 
+def a_package(data: bytes) -> None:
+    """All of the rule that the package itself decides."""
+    with container.read_container(io.BytesIO(data), Path("a.wapt"), _SMALL) as found:
+        acceptance.verify_container(found, TRUST, AT)
+
+
 def a_rollout(data: bytes) -> None:
     found = rollout_document.parse(data)
-    rollout_document.pins(found, "a", "b")
+    rollout_document.pins(found, HOST, "desk1", "lyon", AT, {"editor": "1.0-1"})
     same(rollout_document.parse(rollout_document.render(found)), found)
 
 
@@ -326,6 +345,8 @@ TARGETS = {
     "canonical": Target(our_json, documents),
     "action": Target(an_action, documents),
     "container": Target(a_container, lambda: (path.read_bytes() for path in packages()), 32768),
+    "package": Target(a_package, lambda: (path.read_bytes() for path in packages()), 32768),
+    "ticket": Target(a_ticket, tickets),
     "rollout": Target(a_rollout, rollouts),
     "change": Target(a_change, changes, 32768),
     "exported": Target(an_export, lambda: [repository()[1]], 65536),
