@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from . import agent_trial
 from .packages_plan import Plan
 from .packages_ports import Offer
 from .packages_store import Row
@@ -39,9 +40,14 @@ def with_plan(
     rows = {name: row for name, row in before.rows.items() if name not in going}
     for one in due:
         row = rows.get(one.package, Row(one.package, "OK", section=one.section))
-        rows[one.package] = replace(
-            row, state="OK", reason="", version=one.version, sha256=one.sha256, installed_at=_SOON
-        )
+        if one.package == agent_trial.PACKAGE:
+            state = "NEED-INSTALL" if row.version is None else "NEED-UPGRADE"
+            row = replace(row, state=state, reason=agent_trial.ON_TRIAL, wanted=one.version)
+        else:
+            row = replace(row, state="OK", reason="", version=one.version, sha256=one.sha256, installed_at=_SOON)
+        rows[one.package] = row
+    for name, (state, why) in plan.held.items():
+        rows[name] = replace(rows.get(name, Row(name, state)), state=state, reason=why)
     for name, why in plan.missing.items():
         rows[name] = replace(rows.get(name, Row(name, "MISSING")), state="MISSING", reason=why)
     return Standing(rows, requests)
@@ -58,12 +64,17 @@ def without(before: Standing, names: Collection[str]) -> Standing:
 def changes(
     before: Standing, after: Standing, compare: Callable[[str, str], int], gone: str = "remove"
 ) -> list[dict[str, Any]]:
-    """By package: install, upgrade, downgrade, reinstall, or `gone`, with the versions before and after."""
+    """By package: install, upgrade, downgrade, reinstall, trial, or `gone`, with the versions before and after."""
     found = []
     for name in sorted(before.rows.keys() | after.rows.keys()):
         old, new = before.rows.get(name), after.rows.get(name)
         was, now = old.version if old else None, new.version if new else None
-        if new is not None and now is not None:
+        if new is not None and _is_on_trial(new):
+            if old is not None and _is_on_trial(old) and old.wanted == new.wanted:
+                continue
+            # the agent itself, which counts as installed once it has proven itself
+            action, now = "trial", new.wanted
+        elif new is not None and now is not None:
             if old is not None and (was, old.sha256, old.installed_at) == (now, new.sha256, new.installed_at):
                 continue
             action = "install" if was is None else _direction(compare(now, was))
@@ -95,6 +106,10 @@ def document(
         "problems": problems(after),
         **more,
     }
+
+
+def _is_on_trial(row: Row) -> bool:
+    return row.reason == agent_trial.ON_TRIAL
 
 
 def _direction(compared: int) -> str:

@@ -160,7 +160,8 @@ class Engine:
         plan = self._plan(before.requests, online=online, renew=lambda name: True)
         due, rivals = self._due(plan, None)
         after = with_plan(before, plan, due, rivals, before.requests)
-        return Foreseen(after, not plan.missing and not self._untrusted)
+        put_back = any(state == "ERROR" for state, _why in plan.held.values())
+        return Foreseen(after, not plan.missing and not put_back and not self._untrusted)
 
     def foresee_install(self, requests: Sequence[str], *, ensure: bool = False, refresh: bool = True) -> Foreseen:
         online = self._refresh_if_possible(wanted=refresh)

@@ -77,8 +77,8 @@ EXAMPLES = r"""
 RETURN = r"""
 changes:
   description:
-    - What was done, or would be. C(action) is C(install), C(upgrade), C(downgrade), C(reinstall), C(remove) or
-      C(forget).
+    - What was done, or would be. C(action) is C(install), C(upgrade), C(downgrade), C(reinstall), C(remove),
+      C(forget), or C(trial) for the agent itself, which counts as installed once it has proven itself.
   type: list
   elements: dict
   returned: success, and where the agent was asked

@@ -6,7 +6,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import re
 import shutil
+import subprocess
 import textwrap
 import time
 import zipfile
@@ -24,7 +27,7 @@ TRUST = driver.INVENTORY / "trust" / "packages"
 SECRETS = driver.ROOT / ".lab" / "trust" / "packages"
 REPOSITORY = "/srv/bocage/packages"
 # Of this run: a host takes no version below one that it had, also where the lab was kept.
-FIRST, SECOND, BROKEN, MENDED, THIRD, SOFTWARE = (f"{int(time.time()) // 60}.{number}-1" for number in range(6))
+FIRST, SECOND, BROKEN, MENDED, THIRD, SOFTWARE, FOURTH = (f"{int(time.time()) // 60}.{number}-1" for number in range(7))
 SETUP = '''
 UNIT = """[Unit]
 Description=A demonstration
@@ -83,6 +86,20 @@ def copied() -> None:
 
 def agent(host: str, words: str, check: bool = True) -> str:
     return driver.on(host, f"{AGENT} {words} 2>&1", check=check, timeout=120)
+
+
+def module(host: str, name: str, /, *arguments: str, **options: Any) -> dict[str, Any]:
+    """What a module of the collection answers on a host, asked as an operator does without a playbook."""
+    command = ["ansible", host, "-i", str(driver.INVENTORY), "--become", "-m", f"bocage.fleet.{name}"]
+    environment = driver.environment(ANSIBLE_STDOUT_CALLBACK="ansible.builtin.minimal")
+    done = subprocess.run(
+        [*command, *(["-a", json.dumps(options)] if options else []), *arguments],
+        cwd=driver.ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    told = re.search(rf"^{host} \| [A-Z!]+ => ", done.stdout, re.MULTILINE)
+    assert told, done.stdout + done.stderr
+    found: dict[str, Any] = json.JSONDecoder().raw_decode(done.stdout, told.end())[0]
+    return {**found, "printed": done.stdout}
 
 
 def report() -> None:
@@ -219,3 +236,77 @@ def test_a_removed_package_leaves_nothing() -> None:
     left = driver.on("desk1", "ls -d /opt/demo-hello /etc/systemd/system/demo-hello.service 2>/dev/null", check=False)
     assert left == ""
     assert "demo-hello" not in versions()
+
+
+def four(**options: Any) -> list[dict[str, Any]]:
+    """Check, do, check again, do again; what is foreseen is what is done, and only once."""
+    calls = (("--check", "--diff"), ("--diff",), ("--check",), ())
+    results = [module("desk1", "package", *arguments, **options) for arguments in calls]
+    assert [one["changed"] for one in results] == [True, True, False, False], results
+    assert results[0]["changes"] == results[1]["changes"]
+    return results
+
+
+def test_the_module_has_a_package_and_looks_at_it() -> None:
+    checked = module("desk1", "package", "--check", name=["demo-hello"])
+    assert checked["changed"]
+    assert driver.on("desk1", "ls -d /opt/demo-hello 2>/dev/null", check=False) == "", "only checked"
+    done = four(name=["demo-hello"])[1]
+    installed = {"package": "demo-hello", "action": "install", "before": None, "after": THIRD}
+    assert done["changes"] == [installed] and f"+demo-hello {THIRD}" in done["printed"]
+    assert driver.on("desk1", "systemctl is-active demo-hello; cat /opt/demo-hello/version").split() == [
+        "active",
+        THIRD,
+    ]
+    found = module("desk1", "package_info")
+    assert not found["changed"] and found["versions"]["demo-hello"] == THIRD
+    assert found["requests"]["demo-hello"] == "demo-hello"
+    assert "demo-hello" not in [one["package"] for one in found["problems"]]
+    assert found["history"][0]["package"] == "demo-hello" and found["metadata"]["timestamp"] > 0
+
+
+def test_the_module_tells_in_a_sentence_what_cannot_be() -> None:
+    absent = module("desk1", "package", name=["never-there"])
+    assert absent["msg"] == "never-there: The repository has no package never-there for this host."
+    older = module("desk1", "package", name=["demo-hello(<0.1)"])
+    assert older["failed"] and older["msg"].startswith("demo-hello: ")
+    assert driver.on("desk1", "cat /opt/demo-hello/version") == THIRD
+    lock = "exec 9<>/run/bocage/packages.lock; flock 9; sleep 20"
+    held = subprocess.Popen([str(driver.PODMAN), "exec", "bocage-demo-desk1", "bash", "-c", lock])
+    try:
+        free = "flock --nonblock /run/bocage/packages.lock true"
+        driver.eventually(lambda: driver.on("desk1", f"{free} || echo held", check=False) == "held\n", 10, "it is held")
+        busy = module("desk1", "package", name=["demo-hello"], wait_seconds=0)
+        assert busy["msg"].startswith("Another agent works with packages on this host (")
+    finally:
+        held.wait(30)
+
+
+def test_the_module_keeps_what_fits_and_takes_the_latest(folder: Path) -> None:
+    assert publish(signed(folder, FOURTH)).ok
+    copied()
+    assert not module("desk1", "package", name=["demo-hello"])["changed"]
+    done = four(name=["demo-hello"], state="latest")[1]
+    assert done["changes"] == [{"package": "demo-hello", "action": "upgrade", "before": THIRD, "after": FOURTH}]
+    assert driver.on("desk1", "cat /opt/demo-hello/version") == FOURTH
+    assert not module("desk1", "package", state="latest")["changed"], "nothing else is due"
+
+
+def test_the_module_removes_what_it_brought() -> None:
+    done = four(name=["demo-hello"], state="absent")[1]
+    assert done["changes"] == [{"package": "demo-hello", "action": "remove", "before": FOURTH, "after": None}]
+    left = driver.on("desk1", "ls -d /opt/demo-hello /etc/systemd/system/demo-hello.service 2>/dev/null", check=False)
+    assert left == ""
+
+
+def test_the_module_of_the_repository_finds_all_fresh() -> None:
+    fresh = module("hub1", "package_repository", "--check", command="refresh")
+    assert not fresh["changed"] and fresh["expiries"][0]["state"] in ("good", "renew")
+    unit = driver.on("wrs1", "systemctl show --property=ExecStart --value bocage-package-upkeep.service")
+    upstream = re.findall(r"--from (\S+)", unit)
+    assert upstream, unit
+    # its timer may have been faster
+    module("wrs1", "package_repository", command="replicate", upstream=upstream)
+    for arguments in (("--check",), ()):
+        again = module("wrs1", "package_repository", *arguments, command="replicate", upstream=upstream)
+        assert (again["changed"], again["steps"]) == (False, []), again

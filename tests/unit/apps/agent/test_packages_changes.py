@@ -6,7 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bocage_agent.packages_changes import Standing, changes, with_plan
+from bocage_agent.agent_trial import PACKAGE
+from bocage_agent.packages_changes import Standing, changes, problems, with_plan
 from bocage_agent.packages_plan import Plan
 from bocage_agent.packages_ports import Offer
 from bocage_agent.packages_store import Row
@@ -51,6 +52,19 @@ def test_what_comes_goes_and_is_missing() -> None:
     ]
     assert (after.rows["zz"].state, after.rows["zz"].reason) == ("MISSING", "There is none")
     assert changes(BEFORE, BEFORE, FakeLibrary().compare) == []
+
+
+def test_the_agent_itself_is_tried_first() -> None:
+    before = Standing({PACKAGE: Row(PACKAGE, "OK", version="1.0", sha256="a", installed_at="then")}, {})
+    after = with_plan(before, Plan(), [Offer(PACKAGE, "1.1")], (), {})
+    trial = {"package": PACKAGE, "action": "trial", "before": "1.0", "after": "1.1"}
+    assert changes(before, after, FakeLibrary().compare) == [trial]
+    assert changes(after, after, FakeLibrary().compare) == []
+    kept = Standing({PACKAGE: Row(PACKAGE, "OK", version="1.1", sha256="b", installed_at="now")}, {})
+    assert changes(after, kept, FakeLibrary().compare)[0]["action"] == "upgrade"
+    held = with_plan(before, Plan(held={PACKAGE: ("ERROR", "It did not report.")}), (), (), {})
+    assert changes(before, held, FakeLibrary().compare) == []
+    assert [one["reason"] for one in problems(held)] == ["It did not report."]
 
 
 def test_what_is_foreseen_is_what_is_done(host: Host) -> None:
