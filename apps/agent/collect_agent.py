@@ -8,6 +8,7 @@ beside the agent's own state.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,7 +23,8 @@ SEEN = "folder.json"
 MAX_FINDINGS = 5
 READ_AGAIN = timedelta(hours=24)
 _LISTS = programs.LISTS / "agent"
-_FIELDS = frozenset({"version", "inodes", "altered", "read_at"})
+_FIELDS = frozenset({"version", "list", "owner", "inodes", "findings", "read_at"})
+_MOST_KEPT = 100
 _NONE: frozenset[str] = frozenset()
 
 
@@ -62,33 +64,50 @@ def collect_agent(state: Path, now: datetime, place: Home | None = None, lists: 
 
 def look(state: Path, now: datetime, place: Home, lists: Path = _LISTS) -> tuple[list[str], str | None]:
     """What is wrong with the folder, in sentences; and when its contents were last read."""
-    listed = program_list.read(lists / f"{place.version}.json")
+    path = lists / f"{place.version}.json"
+    folder = place.root / place.version
+    digest = _digest(path)
+    seen = _seen(state / SEEN, place.version, now)
+    if seen is not None and seen["list"] == digest and seen["inodes"] == program_list.inodes(folder):
+        return [*_above(place, int(seen["owner"])), *seen["findings"]], seen["read_at"]
+    listed = program_list.read(path)
     if listed is None:
         return [f"The list of files of the agent {place.version} is missing or damaged; run the role agent."], None
-    seen = _seen(state / SEEN, place.version, now)
-    known, altered = (None, ()) if seen is None else (seen["inodes"], tuple(seen["altered"]))
-    found = program_list.compare(place.root / place.version, listed, known, altered)
-    read_at = timestamps.write(now) if seen is None or found.was_read else seen["read_at"]
-    if found.was_read and state.is_dir():
-        document = {
-            "version": place.version,
-            "inodes": found.inodes,
-            "altered": list(found.altered),
-            "read_at": read_at,
-        }
+    found = program_list.compare(folder, listed)
+    document = {
+        "version": place.version,
+        "list": digest,
+        "owner": listed["owner"],
+        "inodes": found.inodes,
+        "findings": [sentence(one)[:200] for one in found.findings[:_MOST_KEPT]],
+        "read_at": timestamps.write(now),
+    }
+    if state.is_dir():
         atomic.write_file(state / SEEN, json.dumps(document, sort_keys=True).encode(), 0o600)
-    above = [place.root.parent, place.root, place.root / "current"]
-    return [*program_list.above(above, listed["owner"]), *found.findings], read_at
+    return [*_above(place, listed["owner"]), *document["findings"]], document["read_at"]
+
+
+def _above(place: Home, owner: int) -> Iterator[str]:
+    return program_list.above([place.root.parent, place.root, place.root / "current"], owner)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return canonical.digest(atomic.read_bounded(path, program_list.MAX_BYTES))
+    except (FileNotFoundError, NotADirectoryError, BocageError):
+        return ""
 
 
 def _seen(path: Path, version: str, now: datetime) -> dict[str, Any] | None:
     """What the last reading of all contents found; None where it is of another version, or too long ago."""
     what = f"the file {path}"
     try:
-        document = fields.record(canonical.loads(atomic.read_bounded(path, program_list.MAX_BYTES), what), what)
+        document = fields.record(canonical.loads(atomic.read_bounded(path, 1024 * 1024), what), what)
         fields.only(document, _FIELDS, _NONE, what)
-        fields.text(document, "inodes", what, fields.SHA256)
-        fields.texts(document, "altered", what, most=100_000)
+        for name in ("list", "inodes"):
+            fields.text(document, name, what, fields.SHA256)
+        fields.integer(document, "owner", what)
+        fields.texts(document, "findings", what, most=_MOST_KEPT)
         before = timestamps.parse(document["read_at"], what)
     except (FileNotFoundError, BocageError):
         return None

@@ -30,14 +30,11 @@ _COMPILED = "__pycache__"
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen of a folder."""
+    """What was seen of a folder when all of it was read."""
 
     findings: tuple[str, ...]
     inodes: str
-    """A digest over all inodes: with the same one, contents need not be read again."""
-    altered: tuple[str, ...]
-    """Files whose content is not that of the list."""
-    was_read: bool
+    """A digest over all inodes, taken before: while it is the same, so are the findings."""
 
 
 def write(path: Path, folder: Path) -> None:
@@ -64,29 +61,29 @@ def read(path: Path) -> dict[str, Any] | None:
         fields.record(listed["folders"], what)
         fields.record(listed["files"], what)
         return listed
+    except (FileNotFoundError, NotADirectoryError, BocageError):
+        return None
+
+
+def inodes(folder: Path) -> str | None:
+    """A digest over all that is known of a folder without reading a file; None where it is gone."""
+    try:
+        return _inodes(dict(_entries(folder)))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except BocageError:
-        return None
 
 
-def compare(folder: Path, listed: dict[str, Any], known: str | None = None, altered: tuple[str, ...] = ()) -> Look:
-    """Look at a folder; ``known`` and ``altered`` are what the last reading of all contents found."""
+def compare(folder: Path, listed: dict[str, Any]) -> Look:
+    """Look at a folder, and read all of its files."""
     try:
         entries = dict(_entries(folder))
     except (FileNotFoundError, NotADirectoryError):
-        return Look((f"{folder} does not exist.",), "", (), False)
-    inodes = _inodes(entries)
+        return Look((f"{folder} does not exist.",), "")
     findings = [*_mislaid(folder, listed, entries)]
-    read_now = inodes != known
-    if read_now:
-        altered = tuple(
-            name
-            for name, (digest, _size, _mode) in sorted(listed["files"].items())
-            if name in entries and stat.S_ISREG(entries[name].st_mode) and _digest(folder / name) != digest
-        )
-    findings += [f"{folder / name} was altered on the host." for name in altered]
-    return Look(tuple(findings), inodes, altered, read_now)
+    for name, (digest, _size, _mode) in sorted(listed["files"].items()):
+        if name in entries and stat.S_ISREG(entries[name].st_mode) and _digest(folder / name) != digest:
+            findings.append(f"{folder / name} was altered on the host.")
+    return Look(tuple(findings), _inodes(entries))
 
 
 def above(folders: list[Path], owner: int) -> Iterator[str]:

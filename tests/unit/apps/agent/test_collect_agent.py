@@ -66,7 +66,9 @@ def test_what_was_altered_is_drift_until_it_is_put_right(place: Home) -> None:
     main = place.root / VERSION / "lib" / "bocage_agent" / "main.py"
     main.write_text("evil")
     for hours in (1, 2):
-        assert section(place, NOW + timedelta(hours=hours))["drift"] == [f"{main} was altered on the host."]
+        found = section(place, NOW + timedelta(hours=hours))
+        # read once, and told each time
+        assert (found["drift"], found["read_at"]) == ([f"{main} was altered on the host."], "2026-11-22T13:00:00Z")
     main.write_text("main")
     assert section(place, NOW + timedelta(hours=3))["drift"] == []
 
@@ -84,7 +86,16 @@ def test_many_differences_are_few_sentences(place: Home) -> None:
     assert drift[-1] == "5 more files of the agent are not as they were installed."
 
 
+def test_another_list_counts_at_once(place: Home) -> None:
+    section(place)
+    main = place.root / VERSION / "lib" / "bocage_agent" / "main.py"
+    main.write_text("main of another build")
+    program_list.write(place.root.parents[1] / "lists" / f"{VERSION}.json", place.root / VERSION)
+    assert section(place, NOW + timedelta(hours=1))["drift"] == []
+
+
 def test_a_missing_list_is_drift(place: Home) -> None:
+    section(place)
     (place.root.parents[1] / "lists" / f"{VERSION}.json").unlink()
     said = f"The list of files of the agent {VERSION} is missing or damaged; run the role agent."
     assert section(place)["drift"] == [said]

@@ -26,17 +26,16 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def look(folder: Path, known: str | None = None) -> program_list.Look:
+def look(folder: Path) -> program_list.Look:
     listed = program_list.read(folder.parent / "list.json")
     assert listed is not None
-    return program_list.compare(folder, listed, known)
+    return program_list.compare(folder, listed)
 
 
-def test_an_untouched_folder_is_read_once(folder: Path) -> None:
+def test_an_untouched_folder_is_known_by_its_inodes(folder: Path) -> None:
     first = look(folder)
-    assert (first.findings, first.was_read) == ((), True)
-    second = look(folder, first.inodes)
-    assert (second.findings, second.was_read, second.inodes) == ((), False, first.inodes)
+    assert first.findings == ()
+    assert program_list.inodes(folder) == first.inodes == look(folder).inodes
 
 
 def same_size_and_times(path: Path) -> None:
@@ -70,7 +69,8 @@ def same_size_and_times(path: Path) -> None:
 def test_each_change_is_told(folder: Path, change: Callable[[Path], object], said: str) -> None:
     known = look(folder).inodes
     change(folder)
-    findings = look(folder, known).findings
+    assert program_list.inodes(folder) != known
+    findings = look(folder).findings
     assert len(findings) == 1
     assert findings[0].endswith(said)
 
@@ -91,18 +91,10 @@ def test_what_another_python_compiled_is_no_drift(folder: Path) -> None:
     assert len(look(folder).findings) == 1
 
 
-def test_what_was_altered_is_told_without_being_read_again(folder: Path) -> None:
-    (folder / "lib/one.py").write_text("2")
-    found = look(folder)
-    listed = program_list.read(folder.parent / "list.json")
-    assert listed is not None
-    again = program_list.compare(folder, listed, found.inodes, found.altered)
-    assert (again.findings, again.was_read) == (found.findings, False)
-
-
 def test_a_folder_that_is_gone_is_told(folder: Path) -> None:
     folder.rename(folder.with_name("away"))
     assert look(folder).findings == (f"{folder} does not exist.",)
+    assert program_list.inodes(folder) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"schema":1}', b"\xff"])
