@@ -37,6 +37,7 @@ _KEPT_VERSIONS = 2
 # For a run that installs other packages after this one; systemd ends it in this time.
 _RUN_SECONDS = 6 * 3600
 _RETURN_SECONDS = 30
+_LISTENER_SECONDS = 3.0
 _SETTLE_SECONDS = 900
 _COMMAND_SECONDS = 180
 _OFFLINE_PAUSE = 60.0
@@ -138,6 +139,8 @@ class Keeper:
 
     def _switch(self, trial: Trial) -> None:
         with self._alone(_RUN_SECONDS):
+            # a listener that waited for the run of packages writes down how it ended
+            self._sleep(_LISTENER_SECONDS)
             # what an older report told is not to be taken for one of the new agent
             self._status.unlink(missing_ok=True)
             programs.set_managed(self._lists, trial.new)

@@ -72,7 +72,8 @@ def update(content: Path, package: str, folder: Path, at: Places | None = None, 
     if before == new and whole:
         programs.set_managed(at.lists, new)
         return f"The agent {new} runs already."
-    if programs.is_newer(before, new):
+    # what a package brought goes back by a package, as where a ring of a rollout is taken back
+    if programs.managed(at.lists) != before and programs.is_newer(before, new):
         return f"The agent {before} is of a newer release than {new}, and stays."
     if before == new:
         raise BocageError(f"The agent {new} runs and was altered; run the role agent, then this again.")

@@ -15,6 +15,7 @@ from bocage_core._seals.items import Item
 from .collect_agent import Home, look
 
 _ROOT = f"{programs.DIRECTORY}/agent"
+_LISTS = f"{programs.LISTS}/agent"
 _STATE = "/var/lib/bocage/agent"
 
 
@@ -25,16 +26,19 @@ class PackageAgent:
     version: str
 
     def answers_for(self, item: Item) -> bool:
-        """The link to the version that runs, and folders of versions that do not."""
-        if item["kind"] == "file":
-            return bool(item["name"] == f"{_ROOT}/current")
+        """The link to the version that runs; folders of versions that do not, and the lists of their files."""
         name = str(item["name"])
-        return item["kind"] == "tree" and name.startswith(f"{_ROOT}/") and name != f"{_ROOT}/{self.version}"
+        if item["kind"] == "tree":
+            return name.startswith(f"{_ROOT}/") and name != f"{_ROOT}/{self.version}"
+        if item["kind"] != "file":
+            return False
+        listed = name.startswith(f"{_LISTS}/") and name.endswith(".json")
+        return name == f"{_ROOT}/current" or (listed and name != f"{_LISTS}/{self.version}.json")
 
 
 def package_agent(root: str) -> PackageAgent | None:
     """`root` is an empty text for the real host; None where roles look after the agent, and where it was altered."""
-    lists, folder = Path(f"{root}{programs.LISTS}/agent"), Path(f"{root}{_ROOT}")
+    lists, folder = Path(f"{root}{_LISTS}"), Path(f"{root}{_ROOT}")
     version = programs.managed(lists)
     if version is None or programs.current(folder) != version:
         return None

@@ -9,6 +9,7 @@ that is kept by hand beside the tasks would sooner or later say less than they d
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -201,11 +202,15 @@ def _segment_links(arguments: Arguments, _result: Mapping[str, Any]) -> list[Ite
 
 def _app_install(arguments: Arguments, result: Mapping[str, Any]) -> list[Item]:
     root = f"{arguments['directory']}/{arguments['name']}"
+    lists = f"{arguments['lists']}/{arguments['name']}"
     return [
         _file(arguments["directory"], "directory"),
         _file(root, "directory"),
         _file(f"{root}/current", "link"),
         {"kind": "tree", "name": result["path"]},
+        _file(arguments["lists"], "directory"),
+        _file(lists, "directory"),
+        _file(f"{lists}/{posixpath.basename(result['path'])}.json"),
     ]
 
 

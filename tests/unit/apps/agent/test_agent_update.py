@@ -130,6 +130,14 @@ def test_an_older_release_than_the_one_that_runs_does_nothing(at: Places, tmp_pa
     assert agent_trial.read(trial) is None
 
 
+def test_what_a_package_brought_goes_back_to_an_older_release_by_a_package(
+    at: Places, tmp_path: Path, trial: Path
+) -> None:
+    """Which a host takes with a ticket alone, as where a rollout is taken back."""
+    programs.set_managed(at.lists, OLD)
+    assert "is on trial when this run is over" in update(packed(tmp_path, "0.0.9-cccccccccccc"), "0.0.9-2", trial, at)
+
+
 def said(at: Places, content: Path, trial: Path) -> str:
     with pytest.raises(BocageError) as error:
         update(content, "0.1-2", trial, at)

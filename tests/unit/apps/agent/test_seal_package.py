@@ -18,6 +18,10 @@ def tree(version: str) -> dict[str, Any]:
     return {"kind": "tree", "name": f"{ROOT}/{version}"}
 
 
+def listed(version: str) -> dict[str, Any]:
+    return file(f"{programs.LISTS}/agent/{version}.json")
+
+
 @pytest.fixture
 def one(sealed: SealedHost) -> SealedHost:
     for version in ("1-role", "2-package"):
@@ -27,7 +31,7 @@ def one(sealed: SealedHost) -> SealedHost:
         lists(sealed).mkdir(parents=True, exist_ok=True)
         program_list.write(lists(sealed) / f"{version}.json", sealed.path(f"{ROOT}/{version}"))
     sealed.path(f"{ROOT}/current").symlink_to("1-role")
-    sealed.seal(LINK, tree("1-role"), role="agent")
+    sealed.seal(LINK, tree("1-role"), listed("1-role"), role="agent")
     assert status(sealed) == "intact"
     return sealed
 
@@ -51,12 +55,18 @@ def test_another_version_that_no_package_brought_breaks_the_seal(one: SealedHost
     assert status(one) == "broken"
 
 
+def test_an_altered_list_breaks_the_seal(one: SealedHost) -> None:
+    (lists(one) / "1-role.json").write_text("{}")
+    assert status(one) == "broken"
+
+
 def test_a_version_that_a_package_brought_does_not(one: SealedHost) -> None:
     programs.set_managed(lists(one), "2-package")
     lead(one, "2-package")
     assert status(one) == "intact"
     # the role's own goes when a third version comes
     one.path(f"{ROOT}/1-role/lib/main.py").unlink()
+    (lists(one) / "1-role.json").unlink()
     assert status(one) == "intact"
 
 

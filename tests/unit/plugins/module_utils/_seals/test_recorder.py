@@ -108,8 +108,10 @@ def test_modules_of_the_collection_name_all_that_they_make() -> None:
         assert [item["state"] for item in found if item["name"].endswith(".tc")] == ["absent"]
     gone = ran("bocage.fleet.traffic_classes", {**traffic, "state": "absent"}, shaping="off")
     assert all(item["kind"] == "file" and item["state"] == "absent" for item in gone)
-    program = ran("bocage.fleet.app_install", {"directory": "/opt/bocage", "name": "agent"}, path="/opt/bocage/agent/1")
+    given = {"directory": "/opt/bocage", "name": "agent", "lists": "/var/lib/bocage/programs"}
+    program = ran("bocage.fleet.app_install", given, path="/opt/bocage/agent/1")
     assert {"tree /opt/bocage/agent/1", "file /opt/bocage/agent/current"} <= names(program)
+    assert {"file /var/lib/bocage/programs/agent", "file /var/lib/bocage/programs/agent/1.json"} <= names(program)
     settings = ran(
         "bocage.fleet.kernel_settings", {"settings": {"net.ipv4.ip_forward": 1}}, path="/etc/sysctl.d/60-x.conf"
     )
