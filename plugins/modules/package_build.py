@@ -57,7 +57,7 @@ seealso:
     description: Publishes it.
 requirements:
   - cryptography
-  - python-pkcs11 (for O(pkcs11))
+  - python-pkcs11 (for keys on tokens)
 """
 
 EXAMPLES = r"""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from bocage_core._common.refused import Refused
 from bocage_core._packages import repository_refresh
-from bocage_core._packages.repository_refresh import OnlineKeys, expiring, refresh
+from bocage_core._packages.repository_refresh import OnlineKeys, due, expiring, refresh
 from signed_repository import NOW, SignedRepository, signers
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -41,6 +41,14 @@ def test_the_timestamp_is_renewed_by_hours_and_the_snapshot_by_days(signed: Sign
     assert refresh(signed.path, signed.holders.online, NOW + 7 * HOUR)["written"] == {"timestamp": 3}
     assert refresh(signed.path, signed.holders.online, NOW + 2 * DAY)["written"] == {"snapshot": 3, "timestamp": 4}
     assert signed.client().update(at=NOW + 2 * DAY).snapshot == 3
+
+
+@pytest.mark.parametrize("hours", [0, 1, 5, 7, 30, 47, 49, 100, 200, 400])
+def test_what_is_due_is_what_is_written(signed: SignedRepository, hours: int) -> None:
+    at = NOW + hours * HOUR
+    foreseen = due(signed.store, at)
+    assert refresh(signed.path, signed.holders.online, at)["written"] == foreseen
+    assert due(signed.store, at) == {}
 
 
 def test_readers_go_on_for_30_days_without_any_holder(signed: SignedRepository) -> None:

@@ -15,7 +15,7 @@ from bocage_core._common.errors import BadInput
 from bocage_core._common.refused import Refused
 from bocage_core._packages import repository_edit, repository_publish
 from bocage_core._packages import repository_layout as layout
-from bocage_core._packages.repository_replica import poisoned, replicate
+from bocage_core._packages.repository_replica import newest, poisoned, replicate
 from bocage_core._packages.repository_store import Store
 from signed_repository import NOW, QUICK, SignedRepository, served
 
@@ -172,3 +172,20 @@ def test_a_frozen_source(signed: SignedRepository) -> None:
         replicate(str(signed.public), signed.folder / "r", signed.root, at=NOW + timedelta(days=2))
     with pytest.raises(BadInput, match="The pinned root of the repository cannot be used"):
         replicate(str(signed.public), signed.folder / "r", b"{}", at=NOW)
+
+
+def test_a_copy_says_what_it_wrote_and_can_be_foreseen(signed: SignedRepository) -> None:
+    replica = signed.folder / "replica"
+
+    def foreseen() -> int:
+        return newest(str(signed.public), replica, signed.root, limits=QUICK, at=NOW)
+
+    assert foreseen() == 2 and not replica.exists()
+    assert copy(signed)["written"] > 0
+    assert copy(signed)["written"] == 0
+    signed.publish("base/b_1.wapt")
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in replica.rglob("*"))
+    assert foreseen() == 3
+    assert sorted((path.name, path.stat().st_mtime_ns) for path in replica.rglob("*")) == before
+    done = copy(signed)
+    assert done["timestamp"] == 3 and done["written"] > 0

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a publisher and a copy are asked, and what their answers mean, without either."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bocage_core._common.errors import BadInput
+from bocage_core._packages import publisher_calls
+from bocage_core._packages.publisher_calls import PROGRAM
+
+OPTIONS: dict[str, Any] = {
+    "directory": "/d",
+    "keys_directory": "/k",
+    "change": "/c",
+    "output": "/o",
+    "upstream": ["http://a/", "http://b/"],
+    "root": "/r",
+    "snapshot_days": 7,
+    "timestamp_hours": 24,
+    "user": "u",
+}
+LIVES = "--snapshot-days 7 --timestamp-hours 24"
+AS_USER = "setpriv --reuid=u --regid=u --clear-groups"
+
+
+@pytest.mark.parametrize(
+    ("command", "plan", "administrator", "expected"),
+    [
+        ("keys", True, True, f"{PROGRAM} online-keys --json --plan /k"),
+        ("export", False, True, f"{PROGRAM} export --json --output /o /d"),
+        ("publish", False, True, f"{AS_USER} {PROGRAM} commit --json --keys /k {LIVES} /c /d"),
+        ("init", True, False, f"{PROGRAM} commit --json --plan --keys /k {LIVES} /c /d"),
+        ("refresh", False, True, f"{AS_USER} {PROGRAM} refresh --json --keys /k {LIVES} /d"),
+        ("replicate", False, False, f"{PROGRAM} replicate --json --root /r --from http://a/ --from http://b/ /d"),
+    ],
+)
+def test_words(command: str, plan: bool, administrator: bool, expected: str) -> None:
+    options = {**OPTIONS, "command": command}
+    assert publisher_calls.words(options, plan=plan, administrator=administrator) == expected.split()
+
+
+@pytest.mark.parametrize(("command", "needed"), [(one, name) for one, (name,) in publisher_calls.NEEDED.items()])
+def test_what_is_needed(command: str, needed: str) -> None:
+    with pytest.raises(BadInput, match=f"The command {command} needs the option {needed}"):
+        publisher_calls.words({**OPTIONS, "command": command, needed: None}, plan=False, administrator=True)
+
+
+def test_who_has_to_sign_what_ends() -> None:
+    expiries = [
+        {"role": "base", "state": "expired", "expires": "2026-11-20T00:00:00Z", "signed_by": "holders"},
+        {"role": "crl", "state": "alert", "expires": "2026-11-25T00:00:00Z", "signed_by": "holders"},
+        {"role": "snapshot", "state": "alert", "expires": "2026-11-25T00:00:00Z", "signed_by": "publisher"},
+        {"role": "root", "state": "renew", "expires": "2026-12-25T00:00:00Z", "signed_by": "holders"},
+    ]
+    over, soon = publisher_calls.ending({"expiries": expiries})
+    assert over == ["base ended at 2026-11-20T00:00:00Z and has to be signed by its holders"]
+    assert soon == ["crl ends at 2026-11-25T00:00:00Z and has to be signed by its holders before"]
+    assert publisher_calls.ending({}) == ([], [])
