@@ -47,7 +47,7 @@ def estate() -> Iterator[None]:
     yield
     agent("remove bocage-agent --ensure", check=False)
     agent("remove demo-late --ensure", check=False)
-    run = driver.playbook("playbooks/site.yml", "--limit", HOST)
+    run = driver.playbook("playbooks/packages.yml", "--limit", HOST)
     assert run.ok, run.failures
 
 
@@ -167,7 +167,7 @@ def test_the_role_leaves_it_alone(good: str) -> None:
     """By its seal, and where the role runs in spite of that."""
     for more in ({}, {"bocage_seals": "ignore"}):
         short = {"packages_agent_trial_seconds": TRIAL_SECONDS, "packages_upgrade_at_shutdown": True}
-        run = driver.playbook("playbooks/site.yml", "--limit", HOST, extra={**short, **more})
+        run = driver.playbook("playbooks/packages.yml", "--limit", HOST, extra={**short, **more})
         assert run.ok, run.failures
         assert not [task for _host, task in run.changed_tasks if task == "Put it on the host"]
         assert current() == good
@@ -209,7 +209,7 @@ def test_an_altered_file_shows_as_drift_and_the_role_puts_it_right(good: str, ro
     assert f"{ROOT}/{good}/lib/bocage_agent/chain.py is writable by others (mode 0666)." in said, said
     assert in_group(inventory, "drift_agent")
     short = {"packages_agent_trial_seconds": TRIAL_SECONDS, "packages_upgrade_at_shutdown": True}
-    run = driver.playbook("playbooks/site.yml", "--limit", HOST, extra=short)
+    run = driver.playbook("playbooks/packages.yml", "--limit", HOST, extra=short)
     assert run.ok, run.failures
     assert current() == role_version
     found, inventory = reported()
