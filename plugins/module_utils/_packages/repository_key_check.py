@@ -120,7 +120,9 @@ def _judge(data: bytes, allowed: frozenset[str], offline: frozenset[str]) -> str
         return "holds keys in PKCS#12"
     if not blocks and data[:1] == b"\x30":
         found = _names_of_der(data)
-        return "" if found is None else _judge_key(found, allowed)
+        if found is not None:
+            return _judge_key(found, allowed)
+    # seeds may begin with that byte as well, and one in text with the digit that it is
     return _judge_raw(data, offline)
 
 

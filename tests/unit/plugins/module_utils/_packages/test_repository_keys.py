@@ -17,6 +17,7 @@ from bocage_core._packages import repository_edit, repository_keys, repository_p
 from bocage_core._packages.repository_key_check import find_private_keys
 from bocage_core._packages.tuf_library import CryptoSigner, Signer
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -246,6 +247,13 @@ class TestProof:
         assert isinstance(key, CryptoSigner)
         (signed.path / "x").write_bytes(FORMS["seed"](key))
         assert find_private_keys(signed.path, signed.root) == []
+        assert len(find_private_keys(signed.path, signed.root, [key.public_key.keyid])) == 1
+
+    @pytest.mark.parametrize("form", ["seed", "seed in hexadecimal"])
+    @pytest.mark.parametrize("start", [0x00, 0x30])
+    def test_a_seed_that_begins_as_der_does(self, signed: SignedRepository, start: int, form: str) -> None:
+        key = CryptoSigner(Ed25519PrivateKey.from_private_bytes(bytes([start]) + os.urandom(31)))
+        (signed.path / "x").write_bytes(FORMS[form](key))
         assert len(find_private_keys(signed.path, signed.root, [key.public_key.keyid])) == 1
 
     def test_links_and_what_cannot_be_searched(self, signed: SignedRepository, tmp_path: Path) -> None:
