@@ -25,6 +25,8 @@ def missing() -> str:
     found = re.fullmatch(r"v(\d+)\.(\d+)\..*", said)
     if found is None or (int(found[1]), int(found[2])) < _LEAST:
         return f"tuf-js needs node 20.17, and {said} is installed here"
+    if not (MODULES / ".installed").exists() and shutil.which("npm") is None:
+        return "npm is not installed here, which would bring tuf-js"
     return ""
 
 
