@@ -7,6 +7,7 @@ import difflib
 from argparse import Namespace
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 from .answers import GOOD, REFUSED, Answer, plain
 from .contents import CONTROL, SETUP, Contents, read, signer_of
@@ -17,7 +18,12 @@ _MOST_LINES = 2000
 
 
 def diff(options: Namespace) -> Answer:
-    old, new = read(options.old), read(options.new)
+    document, lines = difference(read(options.old), read(options.new))
+    return Answer(document, lines, GOOD if document["same"] else REFUSED)
+
+
+def difference(old: Contents, new: Contents) -> tuple[dict[str, Any], list[str]]:
+    """For programs and for people; the lines are never empty."""
     before, after = old.control.fields, new.control.fields
     control = {
         key: [before.get(key), after.get(key)]
@@ -51,7 +57,7 @@ def diff(options: Namespace) -> Answer:
     marks = {"added": "+", "removed": "-", "changed": "~"}
     lines += [f"{marks[kind]} {plain(name)}" for kind, names in files.items() for name in names]
     lines += [plain(line) for line in setup]
-    return Answer(document, lines or ["The same."], GOOD if same else REFUSED)
+    return document, lines or ["The same."]
 
 
 def _setup(old: Contents, new: Contents) -> Iterator[str]:

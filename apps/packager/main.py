@@ -25,6 +25,7 @@ _MODULES = {
     "compare-versions": "verify",
     "diff": "diff",
     "export": "publisher",
+    "import": "importing",
     "index": "index",
     "init": "init",
     "build": "make",
@@ -39,6 +40,8 @@ _MODULES = {
     "verify-action": "verify",
     "verify-index": "verify",
 }
+# A verb that is a word of the language.
+_FUNCTIONS = {"import": "take_in"}
 _JUDGING = ("verify", "verify-action", "verify-index")
 
 
@@ -70,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _answer(options: Namespace) -> Answer:
     module = import_module(f".{_MODULES[options.verb]}", __package__)
-    answer: Answer = getattr(module, options.verb.replace("-", "_"))(options)
+    answer: Answer = getattr(module, _FUNCTIONS.get(options.verb, options.verb.replace("-", "_")))(options)
     return answer
 
 

@@ -37,7 +37,7 @@ def build(options: Namespace) -> Answer:
 def sign(options: Namespace) -> Answer:
     source: Path = options.source
     at = moment(options.at)
-    signer = _signer(options)
+    signer = signer_of(options)
     if source.is_dir():
         return _signed(source, source, options, signer, at)
     with tempfile.TemporaryDirectory() as work:
@@ -79,7 +79,8 @@ def _document(output: Path, control: Control) -> dict[str, object]:
     return {"file": str(output), "package": control.package, "version": control.version, "section": control.section}
 
 
-def _signer(options: Namespace) -> signing.KeyFileSigner:
+def signer_of(options: Namespace) -> signing.KeyFileSigner:
+    """Whom --certificate with --key or --pkcs11 names."""
     if options.pkcs11 is None:
         return signing.load_signer(options.key, options.certificate, _passphrase(options))
     return token_signer(options.pkcs11, options.certificate, options.passphrase_file)

@@ -83,18 +83,33 @@ def _making(verbs: argparse._SubParsersAction[_Parser]) -> None:
 
     sign = verbs.add_parser("sign", help="sign a folder, or a .wapt file anew, into a signed .wapt file")
     sign.add_argument("source", type=Path, metavar="FOLDER|FILE")
-    sign.add_argument("--certificate", type=Path, required=True, metavar="FILE", help="PEM, the signer's first")
-    key = sign.add_mutually_exclusive_group(required=True)
-    key.add_argument("--key", type=Path, metavar="FILE", help="its private key (PEM, PKCS#8)")
-    key.add_argument("--pkcs11", metavar="URI", help="its key on a token, as pkcs11:token=estate;object=developer")
-    sign.add_argument(
-        "--passphrase-file", type=Path, metavar="FILE", help="holds the key's passphrase, or the token's PIN"
-    )
+    _signer(sign)
     sign.add_argument(
         "--trust", type=Path, metavar="DIR", help="for a file that others signed: it must be good under this trust"
     )
     sign.add_argument("--output", type=Path, metavar="DIR", help="folder for the file (default: beside the source)")
     sign.add_argument("--at", metavar="TIME", help="the date of the signature (default: now)")
+
+    take = verbs.add_parser("import", help="take over packages of another estate: verify under theirs, sign under ours")
+    take.add_argument("sources", nargs="+", metavar="FILE|URL|NAME", help=".wapt files, or names with --index")
+    take.add_argument(
+        "--index", metavar="FILE|URL", help="an index Packages, of which the newest of each NAME is taken"
+    )
+    take.add_argument(
+        "--architecture", metavar="WORD", help="only packages of the index for this processor, or for all"
+    )
+    take.add_argument("--maturity", metavar="WORD", help="only packages of the index with this maturity, as PROD")
+    take.add_argument("--locale", metavar="WORD", help="only packages of the index for this language, or for all")
+    take.add_argument(
+        "--trust", type=Path, required=True, metavar="DIR", help="whom the other estate trusts; see verify"
+    )
+    take.add_argument("--against", type=Path, metavar="FILE", help="what we have already: show the difference to it")
+    _signer(take)
+    take.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for our packages")
+    take.add_argument(
+        "--at", metavar="TIME", help="judge as of this time, which is the signature's, too (default: now)"
+    )
+    take.add_argument("--plan", action="store_true", help="verify and show, and write nothing")
 
     test = verbs.add_parser("test", help="install and remove a package in a container of the lab")
     test.add_argument("file", type=Path, metavar="FOLDER|FILE")
@@ -104,6 +119,16 @@ def _making(verbs: argparse._SubParsersAction[_Parser]) -> None:
     test.add_argument("--podman", default=None, help="podman, or the lab's wrapper of it")
     test.add_argument("--timeout", type=int, default=900, metavar="SECONDS", help="for each step (default: 900)")
     test.add_argument("--keep", action="store_true", help="leave the container for a look inside")
+
+
+def _signer(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--certificate", type=Path, required=True, metavar="FILE", help="PEM, the signer's first")
+    key = verb.add_mutually_exclusive_group(required=True)
+    key.add_argument("--key", type=Path, metavar="FILE", help="its private key (PEM, PKCS#8)")
+    key.add_argument("--pkcs11", metavar="URI", help="its key on a token, as pkcs11:token=estate;object=developer")
+    verb.add_argument(
+        "--passphrase-file", type=Path, metavar="FILE", help="holds the key's passphrase, or the token's PIN"
+    )
 
 
 def _judging(verbs: argparse._SubParsersAction[_Parser]) -> None:

@@ -65,6 +65,17 @@ class Planned:
     before: Content | None
     reasons: tuple[str, ...]
     """Why it has to be made; none where it is there."""
+    whole: bool = False
+
+    @property
+    def same_content(self) -> bool:
+        """Whether the file that is there differs by its signature at most."""
+        before, after = self.before, self.after
+        return before is not None and (before.fields, before.files, before.executable) == (
+            after.fields,
+            after.files,
+            after.executable,
+        )
 
 
 def read_control(folder: Path) -> Control:
@@ -107,28 +118,31 @@ def token_signer(uri: str, certificate: Path, pin_file: Path | None) -> signing.
     return tokens.package_signer(uri, certificate, pin_file)
 
 
-def plan(folder: Path, place: Path | None, signer: signing.Signer, at: datetime) -> Planned:
-    """What `build` would make, and why; reads alone. Raises BadInput for what no host would accept."""
+def plan(folder: Path, place: Path | None, signer: signing.Signer, at: datetime, whole: bool = False) -> Planned:
+    """What `build` would make, and why; reads alone. Raises BadInput for what no host would accept.
+
+    `whole` is for a folder that a package was unpacked into: nothing of it is left out.
+    """
     certificates.require_libraries()
     control = read_control(folder)
     output = output_of(place, folder, control)
-    paths = signing.sources_of(folder, signer.certificates[0])
+    paths = signing.sources_of(folder, signer.certificates[0], whole)
     files, executable = _of_sources(paths)
     after = Content(_own(control), files, executable, _signer_of(signer))
     if not output.exists():
         _check(signer, control, at)
-        return Planned(folder, output, control, after, None, ("there is none yet",))
+        return Planned(folder, output, control, after, None, ("there is none yet",), whole)
     try:
         before, reasons = _compare(output, control, signer, after)
     except (Refused, zipfile.BadZipFile) as error:
         before, reasons = None, (f"what is there is no good package: {error}",)
     if reasons:
         _check(signer, control, at)
-    return Planned(folder, output, control, after, before, reasons)
+    return Planned(folder, output, control, after, before, reasons, whole)
 
 
 def build(planned: Planned, signer: signing.Signer, at: datetime) -> signing.Built:
-    return signing.build_package(planned.folder, planned.control, planned.output, signer, at)
+    return signing.build_package(planned.folder, planned.control, planned.output, signer, at, planned.whole)
 
 
 def _check(signer: signing.Signer, control: Control, at: datetime) -> None:
@@ -192,8 +206,9 @@ def _signed_alike(there: container.Container, old: Control, control: Control, si
 
 
 def _own(control: Control) -> dict[str, str | int]:
-    """What its author wrote; signing adds keys without a value."""
-    own = {key: value for key, value in control.fields.items() if key not in _OF_SIGNING and value != ""}
+    """What its author wrote; signing adds keys without a value, and takes out those of indexes."""
+    left_out = {*_OF_SIGNING, *signing.OF_INDEXES}
+    own = {key: value for key, value in control.fields.items() if key not in left_out and value != ""}
     return controls.arranged(own)
 
 

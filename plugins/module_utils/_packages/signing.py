@@ -37,7 +37,7 @@ MAX_KEY_BYTES = 64 * 1024
 # What tools leave in a folder of sources and no host needs.
 LEFT_OUT = frozenset({".git", ".hg", ".svn", ".gitignore", "__pycache__", ".DS_Store", "Thumbs.db"})
 _MADE_HERE = frozenset({entry_names.CONTROL, entry_names.CERTIFICATE, *entry_names.UNLISTED})
-_OF_INDEXES = ("filename", "size", "md5sum")
+OF_INDEXES = ("filename", "size", "md5sum")
 # The first moment that a ZIP can say, in the place of one that would differ with each build.
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
 _LARGE_BYTES = 1024**3
@@ -100,16 +100,19 @@ def load_signer(key_path: Path, certificate_path: Path, passphrase: bytes | None
     return KeyFileSigner(chain, key)
 
 
-def build_package(folder: Path, control: Control, output: Path, signer: Signer, at: datetime) -> Built:
+def build_package(
+    folder: Path, control: Control, output: Path, signer: Signer, at: datetime, whole: bool = False
+) -> Built:
     """Pack `folder` with `control` into `output` and sign it at the time `at`.
 
-    What signs (`signer` to `signed_attributes`) is set here, whatever `control` says; so are the four files that make a
-    package. Raises BadInput for what no host would accept, before `output` is touched.
+    `whole` packs what tools leave in a folder of sources, too. What signs (`signer` to `signed_attributes`) is set here,
+    whatever `control` says; so are the four files that make a package. Raises BadInput for what no host would accept,
+    before `output` is touched.
     """
     certificates.require_libraries()
     certificate = check_signer(signer, at)
     signed = sign_control(control, signer, at)
-    files = sources_of(folder, certificate)
+    files = sources_of(folder, certificate, whole)
     digests: dict[str, str] = {}
     temporary = output.with_name(f".{output.name}.{os.urandom(8).hex()}")
     try:
@@ -136,7 +139,7 @@ def sign_control(control: Control, signer: Signer, at: datetime) -> Control:
     what = "the control file"
     certificate = signer.certificates[0]
     values: dict[str, str | int] = {
-        key: value for key, value in control.fields.items() if key not in (*controls.SIGNING, *_OF_INDEXES)
+        key: value for key, value in control.fields.items() if key not in (*controls.SIGNING, *OF_INDEXES)
     }
     for key in sorted(controls.MUST_BE_SIGNED - {*controls.SIGNING, *controls.REQUIRED}):
         values.setdefault(key, "")
@@ -176,10 +179,10 @@ def check_signer(signer: Signer, at: datetime) -> x509.Certificate:
     return certificate
 
 
-def sources_of(folder: Path, certificate: x509.Certificate) -> dict[str, Path]:
+def sources_of(folder: Path, certificate: x509.Certificate, whole: bool = False) -> dict[str, Path]:
     """The files of a folder by their names in its package. Raises BadInput for what no host would take from the signer."""
     try:
-        files = dict(files_of(folder))
+        files = dict(files_of(folder, whole))
     except OSError as error:
         raise BadInput(f"The folder {folder} cannot be read: {error.filename}: {error.strerror}.") from error
     if twice := entry_names.collision(files):
@@ -194,18 +197,18 @@ def sources_of(folder: Path, certificate: x509.Certificate) -> dict[str, Path]:
     return files
 
 
-def files_of(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Name in the package and path of each file, in the order of the names."""
+def files_of(folder: Path, whole: bool = False) -> Iterator[tuple[str, Path]]:
+    """Name in the package and path of each file, in the order of the names; `whole` leaves none out."""
     if not folder.is_dir():
         raise BadInput(f"The folder {folder} to make a package of is not there.")
     found: dict[str, Path] = {}
     for place, folders, files in os.walk(folder, onerror=_raise):
-        folders[:] = [name for name in folders if name not in LEFT_OUT]
+        folders[:] = [name for name in folders if whole or name not in LEFT_OUT]
         for name in (*folders, *files):
             path = Path(place, name)
             relative = path.relative_to(folder).as_posix()
             kind = path.lstat().st_mode
-            if name in LEFT_OUT or name.endswith(".pyc") or relative in _MADE_HERE:
+            if relative in _MADE_HERE or (not whole and (name in LEFT_OUT or name.endswith(".pyc"))):
                 continue
             if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
                 raise BadInput(

@@ -14,7 +14,7 @@ from bocage_packager.main import main
 # what the tests of this folder share
 sys.path.insert(0, str(Path(__file__).parent))
 
-from packager_calls import Call, Developer, Say
+from packager_calls import Call, Developer, Repository, Say, store_of
 from packager_calls import developer as make_developer
 
 
@@ -45,4 +45,24 @@ def say(capsys: pytest.CaptureFixture[str]) -> Say:
         said = capsys.readouterr()
         return status, said.out, said.err
 
+    return made
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Path:
+    return store_of(tmp_path / "theirs", "root-ca")
+
+
+@pytest.fixture
+def ours(tmp_path: Path) -> Path:
+    (tmp_path / "ours").mkdir()
+    return tmp_path / "ours"
+
+
+@pytest.fixture
+def repository(tmp_path: Path, call: Call, developer: Developer) -> Repository:
+    made = Repository(tmp_path / "repository", call, developer)
+    for version in ("1.9-1", "1.10-1"):
+        made.add(version)
+    made.index()
     return made
