@@ -14,7 +14,7 @@ import ipaddress
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from .._common import fields
 from .._common.errors import BadInput
@@ -25,8 +25,8 @@ MAX_WEIGHT = 1000
 _REQUIRED = frozenset({"url"})
 _OPTIONAL = frozenset({"networks", "priority", "weight"})
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
+Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
 
 
 @dataclass(frozen=True)
