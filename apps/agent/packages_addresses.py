@@ -6,7 +6,7 @@ from __future__ import annotations
 import ipaddress
 import json
 
-from bocage_core._packages.replica_choice import Address
+from bocage_core._common.estate_syntax import Address
 
 from .commands import run
 

@@ -14,19 +14,17 @@ import ipaddress
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from .._common import fields
 from .._common.errors import BadInput
+from .._common.estate_syntax import Address, Network
 
 MAX_REPLICAS = 32
 MAX_NETWORKS = 64
 MAX_WEIGHT = 1000
 _REQUIRED = frozenset({"url"})
 _OPTIONAL = frozenset({"networks", "priority", "weight"})
-
-Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
-Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
 
 
 @dataclass(frozen=True)
