@@ -35,6 +35,7 @@ _MODULES = {
     "refresh": "publisher",
     "replicate": "publisher",
     "show": "show",
+    "sign-change": "changes",
     "test": "trial",
     "verify": "verify",
     "verify-action": "verify",

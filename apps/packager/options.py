@@ -184,6 +184,20 @@ def _repository(verbs: argparse._SubParsersAction[_Parser]) -> None:
     where.add_argument(
         "--online-keys", type=Path, metavar="DIR", help="keys of snapshot and timestamp: publish at once"
     )
+    change = verbs.add_parser("sign-change", help="add the signature of another holder to a change, before commit")
+    change.add_argument("change", type=Path, metavar="CHANGE", help="the file; it gets the signature")
+    change.add_argument("--role", required=True, metavar="ROLE", help="whose lists to sign, as targets or base")
+    change.add_argument("--root", type=Path, required=True, metavar="FILE", help="the pinned root")
+    change.add_argument(
+        "--repository", type=Path, metavar="DIR", help="a copy of the repository: show the difference to it"
+    )
+    key = change.add_mutually_exclusive_group(required=True)
+    key.add_argument("--key", type=Path, metavar="FILE", help="the holder's private key")
+    key.add_argument("--pkcs11", metavar="URI", help="the key on a token, as pkcs11:token=estate;id=%%02")
+    change.add_argument(
+        "--passphrase-file", type=Path, metavar="FILE", help="holds the key's passphrase, or the token's PIN"
+    )
+    change.add_argument("--plan", action="store_true", help="check and show, and write nothing")
 
 
 def _publisher(verbs: argparse._SubParsersAction[_Parser]) -> None:

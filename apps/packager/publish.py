@@ -16,6 +16,7 @@ from bocage_core._common import atomic, timestamps
 from bocage_core._common.errors import BadInput
 from bocage_core._packages import (
     change_plan,
+    change_signatures,
     publishable,
     repository_edit,
     repository_keys,
@@ -49,20 +50,25 @@ def publish(options: Namespace) -> Answer:
         paths.append(addition.target.path)
     publishable.refuse_other_bytes(change_plan.listed(store), additions)
     change = repository_edit.prepare(store, additions, options.retire, _signers(options), now)
+    missing: dict[str, int] = {}
     if options.online_keys is not None:
         from .publisher import online_signers
 
         repository_publish.commit(options.repository, change, online_signers(options.online_keys), now)
         where = str(options.repository)
     else:
+        missing = change_signatures.Frame(change, store.root_bytes(), store).missing()
         write_change(change, options.output)
         where = str(options.output)
     done = "published" if options.online_keys is not None else "prepared; take it in with commit on the publisher"
+    if missing:
+        done = f"lacks {change_signatures.lacking(missing)}; let the next holder add one with sign-change"
     document: dict[str, Any] = {
         "targets": paths,
         "retired": list(options.retire),
         "lists": sorted(change.lists),
         "written": where,
+        "missing_signatures": missing,
         "published": options.online_keys is not None,
     }
     lines = [*paths, *(f"{path} (retired)" for path in options.retire), f"{where}: {done}."]

@@ -15,7 +15,10 @@ description:
     files that they name.
   - Without O(exported) the change begins a repository. With it, delegations that are others than those declared are
     brought to them, or else packages are listed and retired. What is listed already changes nothing.
-  - Lists of the same signers that end within two weeks are signed anew with them.
+  - Lists of the same signers that end within two weeks are signed anew with them. Those of them that need signatures of
+    others do not hold up the rest; a change of their own brings them.
+  - Where lists need keys of several machines, the change lacks signatures, see RV(ignore:missing_signatures). It waits in
+    O(unfinished) for the next holder, who adds one with C(bocage-package sign-change), and O(signed) takes it in.
   - Each package is judged first as hosts judge it, under the authorities and lists of revoked certificates in
     O(trust_directory). One that they would refuse is refused with their reason, and so is one whose version is listed
     already with other bytes.
@@ -37,6 +40,20 @@ options:
     description: File for the change, which C(bocage-package commit) takes in. Not written where there is nothing to do.
     type: path
     required: true
+  unfinished:
+    description:
+      - File for a change that lacks signatures, in place of O(output). With it, lists that none of the keys here can sign
+        may be a part of the change.
+      - A change that waits there is never written over as long as it can be taken in. One that would do the same is left
+        to its holders; any other fails until it was taken in or removed.
+    type: path
+    version_added: 0.1.0
+  signed:
+    description: >-
+      A change that other holders completed, to be written to O(output) before anything else is looked at. Where it was taken
+      in already, the other options count.
+    type: path
+    version_added: 0.1.0
   exported:
     description: File that C(bocage-package export) wrote on the publisher; left out where there is no repository yet.
     type: path
@@ -125,7 +142,9 @@ steps:
   returned: success
   sample: ["publish base/editor_2.0-1_PROD.wapt"]
 again:
-  description: Whether this change has to be taken in before packages can be listed, as it begins or delegates.
+  description: >-
+    Whether this change has to be taken in before others can be made, as it begins or delegates, was completed by others, or
+    leaves lists that end soon to another change.
   type: bool
   returned: success
 lists:
@@ -138,6 +157,19 @@ bytes:
   description: Size of the files that it brings.
   type: int
   returned: changed
+missing_signatures:
+  description: How many signatures the change still lacks, by role; empty for one that can be taken in.
+  type: dict
+  returned: success
+  sample: {"targets": 1}
+written:
+  description: Where the change is, or would be in check mode.
+  type: str
+  returned: success
+next_step:
+  description: What has to be done with a change that lacks signatures, and where it is.
+  type: str
+  returned: success
 """
 
 import tempfile
@@ -152,6 +184,8 @@ try:
     from ansible_collections.bocage.fleet.plugins.module_utils._packages import (
         change_archive,
         change_plan,
+        change_signatures,
+        change_waiting,
         publishable,
         repository_keys,
         repository_roles,
@@ -172,10 +206,13 @@ def read(path: Path, maximum: int, what: str) -> bytes:
         raise BadInput(f"{what} {path} cannot be read: {error.strerror}.") from error
 
 
-def plan(options: dict, work: Path):
+def plan(options: dict, work: Path, root: bytes, store):
     """The change that the options ask for, and whether another one has to follow it; raises BocageError."""
-    trust, now = Path(options["trust_directory"]), timestamps.now()
-    root = read(trust / "root.json", MAX_ROOT, "The root of packages")
+    if options["signed"]:
+        given = change_waiting.take_signed(Path(options["signed"]), work / "signed", root, store)
+        if given is not None:
+            return given, True
+    trust, now, partly = Path(options["trust_directory"]), timestamps.now(), bool(options["unfinished"])
     names = {"targets": options["targets_holders"], **{name: [name] for name in options["delegations"]}}
     public = {
         name: [
@@ -192,22 +229,53 @@ def plan(options: dict, work: Path):
     lines = read(Path(options["passphrase_file"]), 4096, "The passphrase file").splitlines()
     signers = change_plan.sign_with(here, {"": lines[0] if lines else b""})
     wanted = repository_roles.delegations_of({name: public[name] for name in options["delegations"]})
-    if not options["exported"]:
-        return change_plan.begin(root, wanted, signers, now), True
-    store = change_plan.take_exported(Path(options["exported"]), work, root, now)
-    planned = change_plan.delegate(store, wanted, signers, now, root)
+    if store is None:
+        return change_plan.begin(root, wanted, signers, now, partly), True
+    planned = change_plan.delegate(store, wanted, signers, now, root, partly)
     if not planned.empty or planned.change.root is not None:
         return planned, True
     packages = [(Path(one["file"]), one["site"]) for one in options["packages"]]
     additions = change_plan.additions_of(store, packages, lambda: publishable.estate_trust(trust), now)
     additions += [publishable.other_file(one["path"], Path(one["file"])) for one in options["files"]]
-    return change_plan.publish(store, additions, options["retired"], signers, now), False
+    planned = change_plan.publish(store, additions, options["retired"], signers, now, partly)
+    return planned, bool(planned.later)
+
+
+def run(options: dict, work: Path, check_mode: bool) -> dict:
+    """What is done, or would be; raises BocageError."""
+    root = read(Path(options["trust_directory"]) / "root.json", MAX_ROOT, "The root of packages")
+    store = None
+    if options["exported"]:
+        store = change_plan.take_exported(Path(options["exported"]), work, root, timestamps.now())
+    planned, again = plan(options, work, root, store)
+    frame = change_signatures.Frame(planned.change, root, store)
+    missing, output, waits = frame.missing(), Path(options["output"]), False
+    if missing and options["unfinished"]:
+        output = Path(options["unfinished"])
+        missing, waits = change_waiting.beside(output, work / "waiting", frame, missing, root, store)
+    changed = bool(planned.steps) and not waits
+    result = {
+        "changed": changed,
+        "steps": list(planned.steps),
+        "lists": sorted(planned.change.lists),
+        "again": again,
+        "missing_signatures": missing,
+        "written": str(output),
+        "next_step": change_waiting.next_step(output, missing) if missing else "",
+    }
+    if changed:
+        result["diff"] = {"before": "", "after": "".join(f"{step}\n" for step in planned.steps)}
+        if not check_mode:
+            result["bytes"] = change_archive.write_change(planned.change, output)
+    return result
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "output": {"type": "path", "required": True},
+            "unfinished": {"type": "path"},
+            "signed": {"type": "path"},
             "exported": {"type": "path"},
             "trust_directory": {"type": "path", "required": True},
             "secret_directory": {"type": "path", "required": True, "no_log": False},
@@ -248,18 +316,7 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib(MISSING_LIBRARY))
     try:
         with tempfile.TemporaryDirectory(prefix="bocage-change-") as work:
-            planned, again = plan(module.params, Path(work))
-            changed = bool(planned.steps)
-            result = {
-                "changed": changed,
-                "steps": list(planned.steps),
-                "lists": sorted(planned.change.lists),
-                "again": again,
-            }
-            if changed:
-                result["diff"] = {"before": "", "after": "".join(f"{step}\n" for step in planned.steps)}
-                if not module.check_mode:
-                    result["bytes"] = change_archive.write_change(planned.change, Path(module.params["output"]))
+            result = run(module.params, Path(work), module.check_mode)
     except BocageError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from .._common.errors import BadInput
-from . import publishable, repository, repository_edit, repository_keys
+from . import change_signatures, publishable, repository, repository_edit, repository_keys
 from . import repository_layout as layout
 from . import repository_roles as roles
 from . import tuf_library as tuf
@@ -36,6 +36,8 @@ class Planned:
 
     change: repository_edit.Change
     steps: tuple[str, ...]
+    later: tuple[str, ...] = ()
+    """Lists that end soon and need more signatures than the rest, so that a change of their own brings them."""
 
     @property
     def empty(self) -> bool:
@@ -88,10 +90,14 @@ def additions_of(
 
 
 def begin(
-    root: bytes, wanted: Sequence[roles.Delegation], signers: Mapping[str, Sequence[tuf.Signer]], now: datetime
+    root: bytes,
+    wanted: Sequence[roles.Delegation],
+    signers: Mapping[str, Sequence[tuf.Signer]],
+    now: datetime,
+    partly: bool = False,
 ) -> Planned:
-    """The first lists of a repository, empty."""
-    _require_signers(wanted, signers)
+    """The first lists of a repository, empty; `partly` where other holders sign what these cannot."""
+    _require_signers(wanted, signers, partly)
     change = repository.new_change(root, wanted, signers, now)
     return Planned(change, (f"begin a repository with {', '.join(one.name for one in wanted)}",))
 
@@ -102,6 +108,7 @@ def delegate(
     signers: Mapping[str, Sequence[tuf.Signer]],
     now: datetime,
     root: bytes,
+    partly: bool = False,
 ) -> Planned:
     """The top list with these delegations, where it has others, and a new root where one waits."""
     change, steps = repository_edit.Change(), []
@@ -111,7 +118,7 @@ def delegate(
         for one in wanted
     )
     if not same:
-        _require_signers([one for one in wanted if one.name not in served], signers)
+        _require_signers([one for one in wanted if one.name not in served], signers, partly)
         change = repository_edit.delegate(store, wanted, signers, now)
         steps.append(f"delegate to {', '.join(one.name for one in wanted)}")
     if store.root_bytes() != root:
@@ -126,25 +133,34 @@ def publish(
     removals: Iterable[str],
     signers: Mapping[str, Sequence[tuf.Signer]],
     now: datetime,
+    partly: bool = False,
 ) -> Planned:
-    """List targets and retire others; lists of the same signers that end soon are signed anew with them."""
+    """List targets and retire others; lists of the same signers that end soon are signed anew with them.
+
+    Of the latter those that need more signatures than these do not hold up the rest.
+    """
     top = store.role("targets", store.heads()["targets"]).signed
     served = listed(store)
     new = [one for one in additions if not _same(served.get(one.target.path), one.target)]
     publishable.refuse_other_bytes(served, new)
     gone = [path for path in removals if path in served]
     needed = {repository_edit.role_of(top, path) for path in (*(one.target.path for one in new), *gone)}
-    for role in sorted(needed):
-        if not signers.get(role):
-            raise BadInput(f"No key of the delegation {role} was given, which has to sign this change.")
+    lacking = sorted(role for role in needed if not signers.get(role))
+    if lacking and not (partly and len(lacking) < len(needed)):
+        raise BadInput(f"No key of the delegation {lacking[0]} was given, which has to sign this change.")
     change = repository_edit.prepare(store, new, gone, signers, now)
     renewed = repository_edit.renew(store, {role: one for role, one in signers.items() if one}, now)
     steps = [f"publish {one.target.path}" for one in new] + [f"retire {path}" for path in gone]
-    for name, raw in renewed.lists.items():
-        if name not in change.lists:
-            change.lists[name] = raw
-            steps.append(f"sign {name} anew")
-    return Planned(change, tuple(steps))
+    fresh = {name: raw for name, raw in renewed.lists.items() if name not in change.lists}
+    frame = change_signatures.Frame(repository_edit.Change(fresh), store.root_bytes(), store)
+    short = frame.missing()
+    later = {name for name in fresh if frame.role_of(name) in short}
+    if not change.lists and later == fresh.keys():
+        later = set()
+    for name in sorted(fresh.keys() - later):
+        change.lists[name] = fresh[name]
+        steps.append(f"sign {name} anew")
+    return Planned(change, tuple(steps), tuple(sorted(later)))
 
 
 def listed(store: Store) -> dict[str, tuf.TargetFile]:
@@ -166,10 +182,13 @@ def _same(served: tuf.TargetFile | None, wanted: tuf.TargetFile) -> bool:
     return served is not None and served.to_dict() == wanted.to_dict()
 
 
-def _require_signers(wanted: Sequence[roles.Delegation], signers: Mapping[str, Sequence[tuf.Signer]]) -> None:
-    for role in ("targets", *(one.name for one in wanted)):
-        if not signers.get(role):
-            raise BadInput(f"No key of {role} was given, which has to sign its first list.")
+def _require_signers(
+    wanted: Sequence[roles.Delegation], signers: Mapping[str, Sequence[tuf.Signer]], partly: bool
+) -> None:
+    needed = ("targets", *(one.name for one in wanted))
+    lacking = [role for role in needed if not signers.get(role)]
+    if lacking and not (partly and len(lacking) < len(needed)):
+        raise BadInput(f"No key of {lacking[0]} was given, which has to sign its first list.")
 
 
 def sign_with(files: Mapping[str, Sequence[Path]], passphrases: Mapping[str, bytes]) -> dict[str, list[tuf.Signer]]:

@@ -12,7 +12,7 @@ from bocage_core._packages import repository_roles as roles
 from bocage_core._packages.change_archive import write_change
 from bocage_core._packages.repository import new_change
 from bocage_core._packages.repository_publish import listing
-from packager_calls import Call, Developer
+from packager_calls import Call, Developer, Say
 
 NAMES = ("root-1", "root-2", "root-3", "targets", "base", "hosts")
 
@@ -69,6 +69,7 @@ def test_prepared_here_and_taken_in_there(
     change = tmp_path / "x.change"
     status, answer = call("publish", package, *options(estate, developer), "--output", change)
     assert (status, answer["targets"], answer["published"]) == (0, ["base/thing_1.2-3_PROD.wapt"], False)
+    assert answer["missing_signatures"] == {}
     assert listing(estate.repository) == {}, "nothing is published before it is taken in"
     status, answer = call("commit", change, "--keys", estate.online, estate.repository)
     assert (status, answer["files"]) == (0, 1)
@@ -141,3 +142,11 @@ def test_the_key_of_another_list_publishes_nothing(
     )
     assert status == 1
     assert listing(estate.repository) == {}
+
+
+def test_what_the_next_holder_has_to_sign_is_told(
+    estate: Estate, package: Path, call: Call, say: Say, developer: Developer, tmp_path: Path
+) -> None:
+    command = ("publish", package, *options(estate, developer, "base", "hosts"), "--output", tmp_path / "x.change")
+    assert call(*command)[1]["missing_signatures"] == {"base": 1}
+    assert say(*command)[1].endswith("lacks 1 signature of base; let the next holder add one with sign-change.\n")

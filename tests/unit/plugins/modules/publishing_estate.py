@@ -26,21 +26,24 @@ DELEGATIONS = ("base", "deployers", "host-paris", "rollouts", "crl")
 class Estate:
     """Trust and keys as package_trust.yml leaves them, and a publisher beside."""
 
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], targets: int = 1) -> None:
+        """`targets` keys sign the top list, all of them."""
         self.folder, self.capsys = folder, capsys
+        self.holders = [f"targets-{number}" for number in range(1, targets + 1)]
         self.trust, self.secret = folder / "trust", folder / "secret"
         (self.trust / "keys").mkdir(parents=True)
         self.secret.mkdir()
         (folder / "passphrase").write_text(f"{PASSPHRASE}\n")
         keys = {}
-        for name in (*(f"root-{number}" for number in (1, 2, 3)), "targets-1", *DELEGATIONS):
+        for name in (*(f"root-{number}" for number in (1, 2, 3)), *self.holders, *DELEGATIONS):
             keys[name] = repository_keys.generate_key_file(self.secret / f"{name}.key", PASSPHRASE.encode())
             (self.trust / "keys" / f"{name}.pub").write_bytes(repository_keys.write_public_key(keys[name]))
         online = self.packager("online-keys", folder / "online")["public"]
         keys |= {role: repository_keys.read_public_key(text.encode()) for role, text in online.items()}
         plan = repository_root.RootPlan(
             repository_root.holders([keys[f"root-{number}"] for number in (1, 2, 3)], 2),
-            *(repository_root.holders([keys[name]]) for name in ("targets-1", "snapshot", "timestamp")),
+            repository_root.holders([keys[name] for name in self.holders], targets),
+            *(repository_root.holders([keys[name]]) for name in ("snapshot", "timestamp")),
         )
         signers = [
             repository_keys.load_signer(self.secret / f"root-{number}.key", PASSPHRASE.encode()) for number in (1, 2)
@@ -85,7 +88,7 @@ class Estate:
             "trust_directory": str(self.trust),
             "secret_directory": str(self.secret),
             "passphrase_file": str(self.folder / "passphrase"),
-            "targets_holders": ["targets-1"],
+            "targets_holders": self.holders,
             "delegations": ["rollouts"],
             **more,
         }
