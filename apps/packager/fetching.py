@@ -63,6 +63,12 @@ def url_of(place: str) -> str:
     return place
 
 
+def is_file_of(place: str, path: Path) -> bool:
+    """Whether a place is this file of this machine."""
+    url = url_of(place)
+    return url.startswith("file:") and Path(unquote(urlsplit(url).path)).resolve() == path.resolve()
+
+
 def beside(place: str, name: str) -> str:
     """The place of a file in the folder of another one."""
     return f"{url_of(place).partition('?')[0].rpartition('/')[0]}/{quote(name)}"

@@ -101,8 +101,8 @@ def _verified(came: _Came, trust: Trust, at: datetime, folder: Path) -> Accepted
                 "wrong_target", f"The file {came.path.name} is another package than the index says: {accepted.control}."
             )
         container.extract(folder, accepted.digests)
-    for name in _FORMER:
-        (folder / name).unlink(missing_ok=True)
+    for name in _FORMER & set(container.names):
+        (folder / name).unlink()
     return accepted
 
 
@@ -116,6 +116,10 @@ def _planned(
             f" {certificates.common_name(certificate)} lacks codeSigning; let a developer import it."
         )
     planned = building.plan(folder, place, signer, at, whole=True)
+    if planned.reasons and planned.output.exists() and fetching.is_file_of(came.place, planned.output):
+        raise BadInput(
+            f"{planned.output} is what is to be imported and would be lost; give another folder to --output."
+        )
     if planned.reasons and planned.output.exists() and not planned.same_content:
         raise BadInput(
             f"{planned.output} is there already with other content; look at it with --against and --plan, and move it"

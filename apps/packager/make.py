@@ -52,7 +52,8 @@ def sign(options: Namespace) -> Answer:
 def _signed(folder: Path, source: Path, options: Namespace, signer: signing.Signer, at: datetime) -> Answer:
     control = read_control(folder)
     output = output_of(options.output, source, control)
-    built = signing.build_package(folder, control, output, signer, at)
+    # of a file that somebody made nothing is left out, as it may be of a folder of sources
+    built = signing.build_package(folder, control, output, signer, at, whole=folder != source)
     name = certificates.common_name(signer.certificates[0])
     document = {
         **_document(output, built.control),

@@ -39,6 +39,7 @@ class Frame:
         self._root: tuf.Root = roles.from_bytes(raw, tuf.Root, "root", layout.MAX_ROOT).signed
         self._change, self._store = change, store
         self._heads = {} if store is None else store.heads()
+        self._read: dict[str, tuf.Targets] = {}
         self.lists: dict[str, tuf.Metadata[tuf.Targets]] = {
             name: roles.from_bytes(raw, tuf.Targets, name) for name, raw in sorted(change.lists.items())
         }
@@ -92,7 +93,9 @@ class Frame:
     def served(self, name: str) -> tuf.Targets | None:
         if self._store is None or name not in self._heads:
             return None
-        return self._store.role(name, self._heads[name]).signed
+        if name not in self._read:
+            self._read[name] = self._store.role(name, self._heads[name]).signed
+        return self._read[name]
 
     def is_served(self) -> bool:
         """Whether its lists are those that are served: it was taken in, and nothing after it."""

@@ -91,6 +91,8 @@ def test_what_tools_leave_behind_is_content_like_any_other(
     status, answer = call("import", made, *signed_by(developer, developer.trust, ours), "--at", AT)
     assert status == 0, answer
     assert answer["packages"][0]["files"] == ["setup.py", "x/.gitignore", "x/cached.pyc"]
+    again = developer.sign(call, made, "--trust", developer.trust, "--output", tmp_path)
+    assert sorted(files_of(again)) == sorted({*MADE, "setup.py", "WAPT/manifest.sha1", "x/.gitignore", "x/cached.pyc"})
 
 
 def test_difference_and_plan(call: Call, say: Say, developer: Developer, theirs: Path, ours: Path) -> None:
@@ -169,3 +171,16 @@ def test_other_content_under_the_name_of_ours_stays(call: Call, developer: Devel
     assert status == 2
     assert answer["error"].startswith(f"{mine} is there already with other content; look at it with --against")
     assert mine.read_bytes() == other.read_bytes()
+
+
+def test_what_is_to_be_imported_is_not_lost(call: Call, developer: Developer, theirs: Path, ours: Path) -> None:
+    command = ("import", VECTORS / "packages" / "ok-dev.wapt", *signed_by(developer, theirs, ours), "--at", AT)
+    name = Path(call(*command, "--plan")[1]["packages"][0]["file"]).name
+    made = ours / name
+    shutil.copy(VECTORS / "packages" / "ok-dev.wapt", made)
+    status, answer = call("import", made, *command[2:])
+    assert (status, answer["error"]) == (
+        2,
+        f"{made} is what is to be imported and would be lost; give another folder to --output.",
+    )
+    assert made.read_bytes() == (VECTORS / "packages" / "ok-dev.wapt").read_bytes()
