@@ -91,7 +91,7 @@ def has(host: str) -> str:
 
 
 def upgrade(host: str) -> str:
-    return driver.on(host, f"{AGENT} --wait 60 upgrade 2>&1", check=False, timeout=120)
+    return driver.on(host, f"{AGENT} upgrade --wait 60 2>&1", check=False, timeout=120)
 
 
 def ever_had(host: str, version: str) -> bool:
@@ -116,7 +116,7 @@ def installed(folder: Path) -> None:
     assert run.ok, run.failures
     driver.on("wrs1", "systemctl start bocage-package-upkeep")
     for host in HAVE_IT:
-        said = driver.on(host, f"{AGENT} --wait 60 install demo-clock 2>&1", timeout=120)
+        said = driver.on(host, f"{AGENT} install demo-clock --wait 60 2>&1", timeout=120)
         assert f"demo-clock {FIRST}: install finished" in said, said
 
 
