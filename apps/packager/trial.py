@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
@@ -91,12 +92,25 @@ def _container(podman: str, options: Namespace, work: Path) -> Iterator[str]:
     start += ["--volume", f"{work}:/bocage:ro", "--volume", f"{work / 'lab'}:/etc/lab:ro", image]
     try:
         _must(start, _START_SECONDS, f"A container of the image {image} cannot be started")
-        # degraded is what a host of the lab is, too; the package is judged by its own steps
-        _run([podman, "exec", name, "systemctl", "is-system-running", "--wait"], _START_SECONDS)
+        _wait(podman, name)
         yield name
     finally:
         if not options.keep:
             _run([podman, "rm", "--force", "--time", "5", "--ignore", name], _START_SECONDS)
+
+
+def _wait(podman: str, name: str) -> None:
+    """Until all is started, so that nothing of that is taken for the package's; systemd may not answer at first."""
+    until = time.monotonic() + _START_SECONDS
+    while time.monotonic() < until:
+        _status, output, _error = _run(
+            [podman, "exec", name, "systemctl", "is-system-running", "--wait"], _START_SECONDS
+        )
+        # degraded is what a host of the lab is, too; the package is judged by its own steps
+        if output.strip() in ("running", "degraded"):
+            return
+        time.sleep(0.2)
+    raise BocageError(f"The container {name} does not come up in {_START_SECONDS} seconds; try again.")
 
 
 def _drive(podman: str, name: str, request: dict[str, Any], seconds: float) -> dict[str, Any]:

@@ -310,3 +310,17 @@ def test_the_module_of_the_repository_finds_all_fresh() -> None:
     for arguments in (("--check",), ()):
         again = module("wrs1", "package_repository", *arguments, command="replicate", upstream=upstream)
         assert (again["changed"], again["steps"]) == (False, []), again
+
+
+def test_an_author_tries_a_package_in_a_container(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Installed, audited and removed by the agent's own runner; what it leaves behind is told."""
+    assert packager(["init", str(tmp_path / "demo-trial"), "--package", "demo-trial", "--version", "1-0"]) == 0
+    setup = tmp_path / "demo-trial" / "setup.py"
+    install = 'def install():\n    write("/opt/demo-trial/version", control["version"])\n'
+    for text, left in ((install, []), (f'{install}    run(["touch", "/opt/left"])\n', ["/opt/left"])):
+        setup.write_text(text)
+        capsys.readouterr()
+        status = packager(["test", str(tmp_path / "demo-trial"), "--podman", str(driver.PODMAN), "--json"])
+        told = json.loads(capsys.readouterr().out)
+        assert status == 0 and told["passed"], told
+        assert told["left_behind"] == left, told
