@@ -54,6 +54,12 @@ options:
       in already, the other options count.
     type: path
     version_added: 0.1.0
+  relative_to:
+    description: >-
+      Folder of which relative paths in O(packages), O(files), O(signed) and O(unfinished) are, in place of the module's own,
+      which a playbook's caller seldom knows.
+    type: path
+    version_added: 0.1.0
   exported:
     description: File that C(bocage-package export) wrote on the publisher; left out where there is no repository yet.
     type: path
@@ -241,6 +247,16 @@ def plan(options: dict, work: Path, root: bytes, store):
     return planned, bool(planned.later)
 
 
+def placed(options: dict) -> dict:
+    """The options with the paths that their caller meant."""
+    folder = Path(options["relative_to"] or "")
+    lists = {
+        name: [{**one, "file": str(folder / one["file"])} for one in options[name]] for name in ("packages", "files")
+    }
+    files = {name: options[name] and str(folder / options[name]) for name in ("signed", "unfinished")}
+    return {**options, **lists, **files}
+
+
 def run(options: dict, work: Path, check_mode: bool) -> dict:
     """What is done, or would be; raises BocageError."""
     root = read(Path(options["trust_directory"]) / "root.json", MAX_ROOT, "The root of packages")
@@ -276,6 +292,7 @@ def main() -> None:
             "output": {"type": "path", "required": True},
             "unfinished": {"type": "path"},
             "signed": {"type": "path"},
+            "relative_to": {"type": "path"},
             "exported": {"type": "path"},
             "trust_directory": {"type": "path", "required": True},
             "secret_directory": {"type": "path", "required": True, "no_log": False},
@@ -316,7 +333,7 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib(MISSING_LIBRARY))
     try:
         with tempfile.TemporaryDirectory(prefix="bocage-change-") as work:
-            result = run(module.params, Path(work), module.check_mode)
+            result = run(placed(module.params), Path(work), module.check_mode)
     except BocageError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)

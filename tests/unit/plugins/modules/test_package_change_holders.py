@@ -184,3 +184,21 @@ def test_a_list_that_ends_soon_does_not_hold_up_the_rest(
     assert begun.sign("targets", "targets-2")["missing_signatures"] == {}
     assert begun.take_in()["steps"] == ["sign targets anew"]
     assert begun.estate.commit()["lists"] == ["targets"]
+
+
+def test_paths_as_the_caller_of_a_playbook_gives_them(begun: Machines) -> None:
+    """Ansible runs modules in the playbook's folder; who calls it is elsewhere."""
+    folder = begun.estate.folder
+    (folder / "x.json").write_text("{}")
+    package = begun.estate.package(begun.estate.developer, {}, package="a", section="base")
+    wanted: dict[str, Any] = {
+        "packages": [{"file": str(package.relative_to(folder))}],
+        "files": [{"path": "rollouts/x.json", "file": "x.json"}],
+        "relative_to": str(folder),
+    }
+    done = begun.change(**{**wanted, "unfinished": "waits.change"})
+    assert (done["written"], done["missing_signatures"]) == (str(folder / "waits.change"), {"base": 1})
+    begun.waiting = folder / "waits.change"
+    begun.sign("base", "base", "--repository", folder / "repository")
+    assert begun.change(signed="waits.change", relative_to=str(folder))["missing_signatures"] == {}
+    assert begun.estate.commit()["files"] == 2
