@@ -17,7 +17,7 @@ description:
     brought to them, or else packages are listed and retired. What is listed already changes nothing.
   - Lists of the same signers that end within two weeks are signed anew with them. Those of them that need signatures of
     others do not hold up the rest; a change of their own brings them.
-  - Where lists need keys of several machines, the change lacks signatures, see RV(ignore:missing_signatures). It waits in
+  - Where lists need keys of several machines, the change lacks signatures, see RV(missing_signatures). It waits in
     O(unfinished) for the next holder, who adds one with C(bocage-package sign-change), and O(signed) takes it in.
   - Each package is judged first as hosts judge it, under the authorities and lists of revoked certificates in
     O(trust_directory). One that they would refuse is refused with their reason, and so is one whose version is listed
@@ -47,19 +47,16 @@ options:
       - A change that waits there is never written over as long as it can be taken in. One that would do the same is left
         to its holders; any other fails until it was taken in or removed.
     type: path
-    version_added: 0.1.0
   signed:
     description: >-
       A change that other holders completed, to be written to O(output) before anything else is looked at. Where it was taken
       in already, the other options count.
     type: path
-    version_added: 0.1.0
   relative_to:
     description: >-
       Folder of which relative paths in O(packages), O(files), O(signed) and O(unfinished) are, in place of the module's own,
       which a playbook's caller seldom knows.
     type: path
-    version_added: 0.1.0
   exported:
     description: File that C(bocage-package export) wrote on the publisher; left out where there is no repository yet.
     type: path
