@@ -8,8 +8,8 @@ import json
 import os
 import shutil
 import subprocess
-import time
 import tempfile
+import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
