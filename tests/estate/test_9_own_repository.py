@@ -26,13 +26,13 @@ from bocage_core._packages.container import open_container
 from bocage_core._packages.control import parse_control
 from bocage_core._packages.repository_refresh import online_keys
 from cryptography.hazmat.primitives.serialization import Encoding
-from tuf.api.metadata import Metadata, Timestamp
+from tuf.api.metadata import Metadata, MetaFile, Snapshot, Targets, Timestamp
 
 sys.path.insert(0, str(driver.ROOT / "tests" / "unit" / "apps" / "agent"))
 
 from package_estate import Estate, signers  # found by the path above
 from package_maker import rewrite
-from party_maker import CODE, DAY, Party
+from party_maker import CODE, DAY, Party, rsa_key
 
 AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
 PUBLIC = "/srv/bocage/packages/public/asleep"
@@ -146,7 +146,7 @@ def test_attack_signers_that_are_revoked_expired_unknown_or_no_developers(sleepe
     for name, signer, code in (
         ("revoked", revoked, "revoked"),
         ("expired", estate.root.issue("ended", extended=CODE, **past, **ended), "expired"),
-        ("unknown", Party.root("estate").issue("developer", extended=CODE), "untrusted_signer"),
+        ("unknown", Party.root("estate", rsa_key("stranger")).issue("developer", extended=CODE), "untrusted_signer"),
         ("deployed", estate.deployer, "not_code_signing"),
     ):
         said = sleeper.offer(name, signer=signer, days_ago=2 if name == "expired" else 0)
@@ -165,6 +165,34 @@ def test_attack_archives_that_fill_a_disk_or_leave_their_folder(sleeper: Sleeper
     ):
         said = sleeper.offer(name, lambda path, files=files: rewrite(path, files))  # type: ignore[misc]
         assert f"Refused ({code})" in said, (name, said)
+    nothing_was_done(sleeper)
+
+
+@pytest.mark.parametrize("taken", ["one holder of the top list of two", "no holder of the list of developers"])
+def test_attack_the_publisher_and_too_few_holders(sleeper: Sleeper, taken: str) -> None:
+    """A thief of the publisher's keys signs a snapshot of lists that too few have signed."""
+    holders, public = sleeper.estate.repository.holders, sleeper.estate.repository.public
+    sleeper.estate.publish("sleeper", "1.0", SETUP)
+    name, thief = ("targets", holders.targets[0]) if "top list" in taken else ("base", holders.snapshot[0])
+    newest = max(public.glob(f"metadata/*.{name}.json"), key=lambda path: int(path.name.partition(".")[0]))
+    listed: Metadata[Targets] = Metadata.from_file(str(newest))
+    listed.signed.version += 1
+    listed.sign(thief)
+    snapshots = public.glob("metadata/*.snapshot.json")
+    snapshot: Metadata[Snapshot] = Metadata.from_file(
+        str(max(snapshots, key=lambda path: int(path.name.split(".")[0])))
+    )
+    snapshot.signed.version += 1
+    snapshot.signed.meta[f"{name}.json"] = MetaFile(listed.signed.version)
+    snapshot.sign(holders.snapshot[0])
+    timestamp: Metadata[Timestamp] = Metadata.from_file(str(public / "metadata" / "timestamp.json"))
+    timestamp.signed.version += 1
+    timestamp.signed.snapshot_meta = MetaFile(snapshot.signed.version)
+    timestamp.sign(holders.timestamp[0])
+    stolen = {f"{one.signed.version}.{role}": one.to_bytes() for role, one in ((name, listed), ("snapshot", snapshot))}
+    sleeper.serve(timestamp=timestamp.to_bytes(), **stolen)
+    said = sleeper.agent("install sleeper")
+    assert "sign" in said and "install begun" not in said, said
     nothing_was_done(sleeper)
 
 

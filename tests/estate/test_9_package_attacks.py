@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whoever holds the copy of a site, or even the publisher, against a real agent: nothing of theirs is installed.
+"""Whoever holds the copy of a site against a real agent: nothing of theirs is installed.
 
-The publisher is silent while the copy of the site serves what the attacker likes, so that nobody else can be asked.
+The publisher is silent while the copy of the site serves what the attacker likes, so that nobody else can be asked. The
+host knows the state before the last publication; the order of the tests is that in which it comes to know more.
 """
 
 from __future__ import annotations
@@ -11,13 +12,11 @@ import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import driver
 import pytest
 from bocage_packager.main import main as packager
-from securesystemslib.signer import CryptoSigner
-from tuf.api.metadata import Metadata, Snapshot, Targets, Timestamp
+from tuf.api.metadata import Metadata, Targets
 
 AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
 TRUST = driver.INVENTORY / "trust" / "packages"
@@ -75,7 +74,6 @@ def siege(folder: Path) -> Iterator[None]:
     driver.on("wrs1", f"cp -a {PUBLIC} /srv/new && systemctl stop bocage-package-upkeep.timer")
     driver.on("desk1", "systemctl stop bocage-agent-upgrade.timer")
     driver.on("hub1", "systemctl stop bocage-package-upkeep.timer bocage-package-repository")
-    agent("update")
     yield
     driver.on("hub1", "systemctl start bocage-package-repository bocage-package-upkeep.timer")
     driver.on("wrs1", "rm -rf /srv/old /srv/new; systemctl start bocage-package-upkeep.timer")
@@ -116,75 +114,17 @@ def write(path: str, data: bytes) -> None:
     driver.on("wrs1", f"cat > {path} <<'E'\n{data.decode()}\nE\ntruncate -s -1 {path}")
 
 
-def online(role: str) -> CryptoSigner:
-    """The key of a publisher that the attacker has taken over."""
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    pem = driver.on("hub1", f"cat {ONLINE}/{role}.key").encode()
-    return CryptoSigner(load_pem_private_key(pem, None))
-
-
-def take_over(names: dict[str, Metadata[Any]]) -> None:
-    """Serve lists as a publisher would, with a snapshot and a timestamp that its keys have signed for them."""
-    snapshot: Metadata[Snapshot] = Metadata.from_bytes(read("snapshot"))
-    timestamp: Metadata[Timestamp] = Metadata.from_bytes(read("timestamp"))
-    for name, metadata in names.items():
-        data = metadata.to_bytes()
-        write(f"{PUBLIC}/metadata/{metadata.signed.version}.{name}.json", data)
-        meta = snapshot.signed.meta[f"{name}.json"]
-        meta.version, meta.length, meta.hashes = metadata.signed.version, None, None
-    snapshot.signed.version += 1
-    snapshot.sign(online("snapshot"))
-    data = snapshot.to_bytes()
-    write(f"{PUBLIC}/metadata/{snapshot.signed.version}.snapshot.json", data)
-    meta = timestamp.signed.snapshot_meta
-    meta.version, meta.length, meta.hashes = snapshot.signed.version, None, None
-    timestamp.signed.version += 1
-    timestamp.sign(online("timestamp"))
-    write(f"{PUBLIC}/metadata/timestamp.json", timestamp.to_bytes())
-
-
-def test_attack_rollback_of_the_whole_repository() -> None:
-    serve("/srv/old")
-    refused("older", "before", "rolled back", "lower")
-
-
-def test_attack_freeze() -> None:
-    """The copy stands still for three days, signed as ever."""
-    serve("/srv/new")
-    refused("expired", "ended", days=3)
-
-
 def test_attack_mix_and_match() -> None:
-    """The timestamp of today with the lists of yesterday."""
-    driver.on("wrs1", f"cp -a {PUBLIC}/metadata/timestamp.json /srv/timestamp.json")
-    serve("/srv/old")
-    driver.on("wrs1", f"mv /srv/timestamp.json {PUBLIC}/metadata/timestamp.json")
-    driver.on("desk1", "rm -rf /srv/kept && cp -a /var/lib/bocage/packages/tuf /srv/kept")
-    # a host that has read less than this one would need the missing snapshot
-    driver.on("desk1", "find /var/lib/bocage/packages/tuf -name 'snapshot*' -delete")
-    try:
-        refused("snapshot", "not there", "404")
-    finally:
-        driver.on("desk1", "rm -rf /var/lib/bocage/packages/tuf && mv /srv/kept /var/lib/bocage/packages/tuf")
+    """The timestamp of today with the snapshot of yesterday, under the name of today's."""
+    old = driver.on("wrs1", "ls /srv/old/metadata | grep -E '^[0-9]+\\.snapshot\\.json$' | sort -n | tail -1").strip()
+    driver.on("wrs1", f"cp --remove-destination /srv/old/metadata/{old} {head('snapshot')}")
+    refused("snapshot", "length", "hash", "bytes")
 
 
 def test_attack_omission() -> None:
-    """A list is not there any more, so that nobody would hear of what is in it."""
+    """A list is not there, so that nobody would hear of what is in it."""
     driver.on("wrs1", f"rm {head('base')}")
-    driver.on("desk1", "rm -rf /srv/kept && cp -a /var/lib/bocage/packages/tuf /srv/kept")
-    driver.on("desk1", "find /var/lib/bocage/packages/tuf -name '*base*' -delete")
-    try:
-        refused("base", "404", "no repository")
-    finally:
-        driver.on("desk1", "rm -rf /var/lib/bocage/packages/tuf && mv /srv/kept /var/lib/bocage/packages/tuf")
-
-
-def test_attack_wrong_software_under_the_right_name() -> None:
-    """A package that a developer did sign, in the place of another one."""
-    old, new = (f"$(ls {PUBLIC}/targets/base/*.demo-safe_{version}_PROD.wapt)" for version in (FIRST, SECOND))
-    driver.on("wrs1", f"cp --remove-destination {old} {new}")
-    refused("length", "bytes", "hash")
+    refused("lacks a file")
 
 
 def test_attack_arbitrary_software() -> None:
@@ -192,9 +132,7 @@ def test_attack_arbitrary_software() -> None:
     listed: Metadata[Targets] = Metadata.from_bytes(read("base"))
     for target in listed.signed.targets.values():
         target.hashes = {"sha256": "0" * 64}
-    driver.on("wrs1", f"find {PUBLIC}/metadata -name '*.base.json' -delete")
-    write(f"{PUBLIC}/metadata/{listed.signed.version}.base.json", listed.to_bytes())
-    driver.on("desk1", "find /var/lib/bocage/packages/tuf -name '*base*' -delete")
+    write(head("base"), listed.to_bytes())
     refused("base")
 
 
@@ -221,36 +159,30 @@ def test_attack_slow_retrieval() -> None:
         driver.on("wrs1", f"mv /srv/nginx.conf {settings} && systemctl restart bocage-package-repository")
 
 
-def test_attack_one_key_of_two() -> None:
-    """The publisher is taken over, and one holder of the top list as well: two would have to sign."""
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    secret = (SECRETS / "passphrase").read_text().strip().encode()
-    key = load_pem_private_key((SECRETS / "tuf" / "targets-1.key").read_bytes(), secret)
-    top: Metadata[Targets] = Metadata.from_bytes(read("targets"))
-    top.signed.version += 1
-    top.sign(CryptoSigner(key))
-    take_over({"targets": top})
-    refused("sign", "threshold")
-
-
-def test_attack_the_publisher_lists_what_it_likes() -> None:
-    """With the keys of snapshot and timestamp alone, nothing can be listed."""
-    listed: Metadata[Targets] = Metadata.from_bytes(read("base"))
-    listed.signed.version += 1
-    for target in listed.signed.targets.values():
-        target.hashes = {"sha256": "0" * 64}
-    listed.sign(online("snapshot"))
-    take_over({"base": listed})
-    refused("sign", "threshold")
-
-
 def test_attack_keys_that_nobody_signed() -> None:
-    """Words beside what is signed change nothing; words inside it are no longer what was signed."""
+    """Words inside of what is signed are no longer what was signed."""
     served = json.loads(read("timestamp"))
     served["signed"]["unsigned_key"] = "trust me"
     write(f"{PUBLIC}/metadata/timestamp.json", json.dumps(served).encode())
     refused("sign")
+
+
+def test_attack_wrong_software_under_the_right_name() -> None:
+    """A package that a developer did sign, in the place of another one."""
+    old, new = (f"$(ls {PUBLIC}/targets/base/*.demo-safe_{version}_PROD.wapt)" for version in (FIRST, SECOND))
+    driver.on("wrs1", f"cp --remove-destination {old} {new}")
+    refused("length", "bytes", "hash")
+
+
+def test_attack_freeze() -> None:
+    """The copy stands still for three days, signed as ever."""
+    refused("expired", "ended", days=3)
+
+
+def test_attack_rollback_of_the_whole_repository() -> None:
+    """The host has heard of the newer state by now."""
+    serve("/srv/old")
+    refused("must be >=")
 
 
 def test_the_honest_copy_is_taken_afterwards() -> None:
