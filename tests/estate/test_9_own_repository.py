@@ -138,7 +138,7 @@ def nothing_was_done(sleeper: Sleeper) -> None:
     assert [name for name, row in rows.items() if row["version"] is not None] == []
 
 
-def test_attack_signers_that_are_revoked_expired_unknown_or_no_developers(sleeper: Sleeper) -> None:
+def test_attack_signers_that_are_revoked_expired_or_unknown(sleeper: Sleeper) -> None:
     estate = sleeper.estate
     past, ended = {"start": estate.now - 30 * DAY}, {"end": estate.now - DAY}
     revoked = estate.root.issue("left", extended=CODE)
@@ -147,7 +147,6 @@ def test_attack_signers_that_are_revoked_expired_unknown_or_no_developers(sleepe
         ("revoked", revoked, "revoked"),
         ("expired", estate.root.issue("ended", extended=CODE, **past, **ended), "expired"),
         ("unknown", Party.root("estate", rsa_key("stranger")).issue("developer", extended=CODE), "untrusted_signer"),
-        ("deployed", estate.deployer, "not_code_signing"),
     ):
         said = sleeper.offer(name, signer=signer, days_ago=2 if name == "expired" else 0)
         assert f"Refused ({code})" in said, (name, said)
