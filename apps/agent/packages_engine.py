@@ -314,7 +314,8 @@ class Engine:
         # nothing goes for what cannot come
         rivals -= self._rivals(plan, [one for one in due if one.package in failed])
         put_back = {name: why for name, (state, why) in plan.held.items() if state == "ERROR"}
-        good = only is None or not put_back
+        # a host goes on without it, and whoever asked for it is told
+        good = only is None or put_back.keys().isdisjoint(only)
         if (not failed or only is None) and not self._time.is_over():
             for name in sorted(rivals):
                 self._log(f"{name}: {plan.remove[name]}")

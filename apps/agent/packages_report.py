@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bocage_core._common import canonical
 
 from .commands import sentence
-from .packages_store import Store
+from .packages_store import Row, Store
 
 MAX_INSTALLED = 200
 MAX_PROBLEMS = 20
@@ -110,12 +111,34 @@ def section(folder: Path) -> dict[str, Any] | None:
             ],
             "interrupted": [one.name for one in store.pending()],
             "metadata": store.fact("metadata") or {},
-            "rollouts": store.fact("rollouts") or {},
+            "rollouts": rollouts(store, rows),
             "last_update_at": store.fact("last_update_at"),
             "last_problem": sentence(store.fact("last_problem") or ""),
         }
     finally:
         store.close()
+
+
+def rollouts(store: Store, rows: Mapping[str, Row]) -> dict[str, Any]:
+    """What rollouts made of this host, and when all that it has of each was last audited; None before that.
+
+    The time is left out where it has nothing of a rollout, so that there is nothing to ask.
+    """
+    packages = of_rollouts(store, rows)
+    found: dict[str, Any] = {name: dict(one) for name, one in (store.fact("rollouts") or {}).items()}
+    for rollout, entry in found.items():
+        audits = [
+            rows[package].audited_at for package, one in packages.items() if one.startswith(f"rollout {rollout},")
+        ]
+        if audits:
+            entry["audited_at"] = None if None in audits else min(one for one in audits if one)
+    return found
+
+
+def of_rollouts(store: Store, rows: Mapping[str, Row]) -> dict[str, str]:
+    """Installed packages that a rollout speaks of, each with the words that name it."""
+    kept = (store.fact("kept") or {}).get("versions", {})
+    return {name: one[2] for name, one in kept.items() if name in rows and rows[name].version is not None}
 
 
 def unreadable(problem: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.bocage.fleet.plugins.module_utils._common import timestamps
-from ansible_collections.bocage.fleet.plugins.module_utils._common.rollout import Host, members
+from ansible_collections.bocage.fleet.plugins.module_utils._common.rollout import Host, members, soaked_at
 from ansible_collections.bocage.fleet.plugins.module_utils._common.rollout_gates import Health, judge
 from ansible_collections.bocage.fleet.plugins.module_utils._packages.rollout_document import RolloutDocument
 from ansible_collections.bocage.fleet.plugins.module_utils._packages.rollout_progress import Report, observe
@@ -21,7 +21,11 @@ def status(document: RolloutDocument, hosts: Sequence[Host], reports: Mapping[st
     seen = observe(document, reports, now)
     rings = members(rollout, hosts)
     untouched = [name for ring in rings[state.ring + 1 :] for name in ring]
-    judged = [judge(rollout.gates, ring, untouched, seen) for ring in rings]
+    since = soaked_at(rollout, state)
+    judged = [
+        judge(rollout.gates, ring, untouched, seen, since if index == state.ring else None)
+        for index, ring in enumerate(rings)
+    ]
     return {
         "phase": state.phase,
         "ring": rollout.rings[state.ring].name if state.ring >= 0 else "",

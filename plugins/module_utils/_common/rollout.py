@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from . import fields, timestamps
@@ -125,7 +125,9 @@ def step(rollout: Rollout, state: State, hosts: Sequence[Host], seen: Mapping[st
         return Step(_move(state, "stopped", now, f"it ended on {timestamps.write(rollout.expires)}"))
     untouched = [name for ring in rings[state.ring + 1 :] for name in ring]
     health = {
-        rollout.rings[index].name: judge(rollout.gates, rings[index], untouched, seen)
+        rollout.rings[index].name: judge(
+            rollout.gates, rings[index], untouched, seen, soaked_at(rollout, state) if index == state.ring else None
+        )
         for index in range(state.ring + 1)
     }
     problem = _problem(rollout, health)
@@ -147,6 +149,11 @@ def step(rollout: Rollout, state: State, hosts: Sequence[Host], seen: Mapping[st
     return Step(state, change=change, health=health)
 
 
+def soaked_at(rollout: Rollout, state: State) -> datetime | None:
+    """From when on what hosts say of the last ring counts for opening the next one."""
+    return None if state.opened_at is None else state.opened_at + timedelta(seconds=rollout.gates.soak_seconds)
+
+
 def _problem(rollout: Rollout, health: Mapping[str, Health]) -> str:
     for ring, one in health.items():
         if one.problems:
@@ -158,7 +165,8 @@ def _problem(rollout: Rollout, health: Mapping[str, Health]) -> str:
 
 
 def _may_open_next(rollout: Rollout, state: State, health: Mapping[str, Health], now: datetime) -> bool:
-    if state.opened_at is None or (now - state.opened_at).total_seconds() < rollout.gates.soak_seconds:
+    soaked = soaked_at(rollout, state)
+    if soaked is None or now < soaked:
         return False
     return not health[rollout.rings[state.ring].name].waiting
 

@@ -10,6 +10,7 @@ import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from . import fields
 from .errors import BadInput
@@ -58,6 +59,14 @@ class Observation:
     silent: bool = False
     """Whether it took the change and has not reported for longer than a gate allows."""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    to_audit: bool = False
+    """Whether there is anything on it to ask; a host that has nothing of the change is well with it."""
+    audited_at: datetime | None = None
+    """When it was last asked whether all that it has of the change is well."""
+
+    def proves(self, since: datetime | None) -> bool:
+        """Whether it was asked since then; a change that nobody looked at yet shows no harm."""
+        return since is None or not self.to_audit or (self.audited_at is not None and self.audited_at >= since)
 
     def problem(self, audits: bool) -> str:
         if self.error:
@@ -138,8 +147,9 @@ def judge(
     ring: Sequence[str],
     controls: Iterable[str],
     seen: Mapping[str, Observation],
+    since: datetime | None = None,
 ) -> Health:
-    """How the hosts of a ring do. A host nobody has heard of has not changed."""
+    """How the hosts of a ring do. A host nobody has heard of has not changed; audits count from `since` on."""
     changed = [host for host in ring if host in seen and seen[host].changed]
     failed = {host: reason for host in changed if (reason := seen[host].problem(gates.audits))}
     problems = []
@@ -154,7 +164,12 @@ def judge(
     compared = (_compare(metric, [seen[host] for host in changed], untouched) for metric in gates.metrics)
     problems += [problem for problem in compared if problem]
     needed = min(len(ring), max(gates.sample_hosts, math.ceil(len(ring) * gates.sample_percent / 100)))
-    waiting = "" if len(changed) >= needed else f"{len(changed)} of {needed} hosts have taken the change"
+    proven = [host for host in changed if not gates.audits or seen[host].proves(since)]
+    waiting = ""
+    if len(changed) < needed:
+        waiting = f"{len(changed)} of {needed} hosts have taken the change"
+    elif len(proven) < needed:
+        waiting = f"{len(proven)} of {needed} hosts have been audited since the ring was soaked"
     return Health(failed, tuple(problems), waiting, len(changed), len(ring))
 
 

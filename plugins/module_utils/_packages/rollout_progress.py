@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from .._common import timestamps
 from .._common.errors import BadInput
 from .._common.rollout import Host, State, Step, abort, members, pause, resume, roll_back, step
 from .._common.rollout_gates import Observation
@@ -47,7 +48,8 @@ def observe(document: RolloutDocument, reports: Mapping[str, Report], now: datet
         section = report.sections.get("packages")
         if not section:
             continue
-        told = (section.get("rollouts") or {}).get(document.name, {}).get("digest")
+        entry = (section.get("rollouts") or {}).get(document.name, {})
+        told, audited = entry.get("digest"), entry.get("audited_at")
         due = _is_due(document, section)
         if going_back:
             found[name] = Observation(changed=told == after or (told == before and due))
@@ -60,6 +62,8 @@ def observe(document: RolloutDocument, reports: Mapping[str, Report], now: datet
             error=error if changed else "",
             audit_failed=changed and any(_audit(section, one) == "ERROR" for one in document.changing),
             silent=changed and late,
+            to_audit="audited_at" in entry,
+            audited_at=timestamps.parse(str(audited), f"An audit of {name}") if audited else None,
             metrics=_metrics(report.sections, [one.name for one in rollout.gates.metrics]),
         )
     return found
@@ -81,7 +85,9 @@ def advance(
     audit: tuple[str, ...] = ()
     if taken.state.phase == "running":
         rings = members(document.rollout, hosts)[: taken.state.ring + 1]
-        audit = tuple(name for ring in rings for name in ring if name in seen and seen[name].changed)
+        audit = tuple(
+            name for ring in rings for name in ring if name in seen and seen[name].changed and seen[name].to_audit
+        )
     return Progress(document, taken, audit)
 
 

@@ -218,6 +218,8 @@ def _check_rollouts(rollouts: dict[str, Any], what: str) -> None:
         fields.integer(entry, "ring", what, 0, MAX_RINGS)
         for flag in ("pending", "taken"):
             fields.flag(entry, flag, what)
+        if entry.get("audited_at") is not None:
+            timestamps.parse(entry["audited_at"], f"audited_at of a rollout in {what}")
 
 
 def _entries(section: dict[str, Any], name: str, what: str) -> list[dict[str, Any]]:

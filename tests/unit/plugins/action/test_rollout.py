@@ -42,7 +42,12 @@ def variables(
 ) -> dict[str, Any]:
     reported: dict[str, Any] = {} if name == "lost" else {"enrolment": {"host_id": IDS[name]}}
     if digest is not None:
-        packages = {"rollouts": {"editor-2": {"digest": digest}}, "problems": [], "problem_count": 0, "audits": {}}
+        packages = {
+            "rollouts": {"editor-2": {"digest": digest, "audited_at": timestamps.write(timestamps.now())}},
+            "problems": [],
+            "problem_count": 0,
+            "audits": {},
+        }
         reported |= {"sections": {"packages": packages}, "issued_at": timestamps.write(timestamps.now())}
     return {"host_site": "lyon", "group_names": list(groups), "reported": reported}
 

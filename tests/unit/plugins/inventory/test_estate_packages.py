@@ -114,6 +114,7 @@ def test_what_does_not_mend_itself_is_drift(folder: Any, changes: Any, expected:
         {"metadata": {"root": "1"}},
         {"rollouts": {"editor-2": {**RING, "taken": "yes"}}},
         {"rollouts": {"editor-2": {**RING, "ring": 21}}},
+        {"rollouts": {"editor-2": {**RING, "audited_at": "soon"}}},
         {"rollouts": {"editor-2": {"digest": "a" * 64, "taken": True}}},
         {"last_update_at": "yesterday"},
         {"last_problem": None},

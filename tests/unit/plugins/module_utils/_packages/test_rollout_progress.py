@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from bocage_core._common import timestamps
 from bocage_core._common.errors import BadInput
 from bocage_core._common.rollout import Host, State
 from bocage_core._packages.rollout_document import Locked, RolloutDocument, parse, render
@@ -32,9 +33,15 @@ DOCUMENT = RolloutDocument(
 BEFORE, AFTER = DOCUMENT.lock_digest("before"), DOCUMENT.lock_digest("after")
 
 
-def said(digest: str | None, *problems: dict[str, Any], more: int = 0, audit: str = "", age: int = 0) -> Report:
+def said(
+    digest: str | None, *problems: dict[str, Any], more: int = 0, audit: str = "", age: int = 0, audited: int | None = 0
+) -> Report:
+    """`audited`: seconds after `NOW`; None before any audit, -1 where there is nothing to audit."""
+    entry: dict[str, Any] = {"digest": digest, "taken": digest == AFTER}
+    if audited != -1:
+        entry["audited_at"] = None if audited is None else timestamps.write(NOW + timedelta(seconds=audited))
     section = {
-        "rollouts": {} if digest is None else {"editor-2": {"digest": digest, "taken": digest == AFTER}},
+        "rollouts": {} if digest is None else {"editor-2": entry},
         "problems": list(problems),
         "problem_count": len(problems) + more,
         "audits": {"editor": {"answer": audit, "reason": "it is down"}} if audit else {},
@@ -97,9 +104,15 @@ def test_a_good_one_goes_through_its_rings() -> None:
     waits = taken(first.document, good, 59)
     assert waits.step.change == () and waits.audit == ("desk1",)
     assert render(waits.document) == render(first.document), "nothing to publish while it soaks"
-    second = taken(first.document, good, 61)
+    unseen = taken(first.document, {**good, "desk1": said(AFTER, audited=None)}, 61)
+    assert unseen.document.state.ring == 0, "it was never asked whether it is well"
+    assert unseen.step.health["pilots"].waiting == "0 of 1 hosts have been audited since the ring was soaked"
+    assert taken(first.document, {**good, "desk1": said(AFTER, audited=59)}, 61).document.state.ring == 0
+    nothing = taken(first.document, {**good, "desk1": said(AFTER, audited=-1)}, 61)
+    assert nothing.document.state.ring == 1 and nothing.audit == (), "it has nothing to be asked about"
+    second = taken(first.document, {**good, "desk1": said(AFTER, audited=60)}, 61)
     assert second.document.state.ring == 1 and second.step.change == ("desk2", "desk3")
-    everybody = {host.name: said(AFTER) for host in HOSTS}
+    everybody = {host.name: said(AFTER, audited=150) for host in HOSTS}
     done = taken(parse(render(second.document)), everybody, 200)
     assert done.document.state.phase == "done" and done.step.change == ()
 
