@@ -105,6 +105,9 @@ def test_put_back_it_is_in_error_and_is_not_tried_again(host: Host) -> None:
     # who asks for it by name is told
     assert host.install(PACKAGE) is False
     assert agent_trial.read(trials(host)) is None
+    # and who asks for another one gets that
+    host.library.add("editor", "1", touching(host.folder / "made" / "editor"))
+    assert host.install("editor") is True
 
 
 def test_a_newer_one_is_tried(host: Host) -> None:
