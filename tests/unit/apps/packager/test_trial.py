@@ -25,6 +25,8 @@ class Podman:
         self.asked: list[list[str]] = []
         self.found: dict[str, Any] = {"steps": STEPS, "left_behind": []}
         self.status = 0
+        # systemd does not answer at once
+        self.states = ["", "starting", "degraded"]
 
     def run(self, command: Sequence[str], _seconds: float, _show: bool = False) -> tuple[int, str, str]:
         self.asked.append(list(command))
@@ -32,6 +34,8 @@ class Podman:
             return 0, "localhost/bocage-lab:abc\nlocalhost/bocage-lab:old\n", ""
         if command[1] == "exec" and "python3" in command:
             return self.status, json.dumps(self.found) + "\n", "Error: it broke\n" if self.status else ""
+        if "is-system-running" in command:
+            return 1, f"{self.states.pop(0)}\n", ""
         return 0, "", ""
 
     def verbs(self) -> list[str]:
@@ -42,6 +46,7 @@ class Podman:
 def podman(monkeypatch: pytest.MonkeyPatch) -> Podman:
     fake = Podman()
     monkeypatch.setattr(trial, "_run", fake.run)
+    monkeypatch.setattr(trial.time, "sleep", lambda _seconds: None)
     return fake
 
 
@@ -54,11 +59,11 @@ def folder(tmp_path: Path, call: Call) -> Path:
 def test_a_package_that_passes(folder: Path, call: Call, podman: Podman) -> None:
     status, answer = call("test", folder)
     assert (status, answer["passed"], answer["container"]) == (0, True, None)
-    assert podman.verbs() == ["images", "run", "exec", "exec", "rm"]
+    assert podman.verbs() == ["images", "run", "exec", "exec", "exec", "exec", "rm"]
     run = podman.asked[1]
     assert run[-1] == "localhost/bocage-lab:abc"
     assert "--systemd=always" in run
-    request = json.loads(podman.asked[3][-1])
+    request = json.loads(podman.asked[5][-1])
     assert (request["package"], request["version"], request["seconds"]) == ("thing", "1-1", 900)
 
 
@@ -83,7 +88,7 @@ def test_a_container_that_breaks_is_no_verdict(folder: Path, call: Call, podman:
 def test_a_container_to_look_into(folder: Path, call: Call, podman: Podman) -> None:
     status, answer = call("test", folder, "--keep", "--image", "other")
     assert (status, answer["container"][:20]) == (0, "bocage-package-test-")
-    assert podman.verbs() == ["run", "exec", "exec"]
+    assert podman.verbs() == ["run", "exec", "exec", "exec", "exec"]
 
 
 def test_a_machine_without_podman(folder: Path, call: Call) -> None:
