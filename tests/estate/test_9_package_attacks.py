@@ -171,7 +171,7 @@ def test_attack_wrong_software_under_the_right_name() -> None:
     """A package that a developer did sign, in the place of another one."""
     old, new = (f"$(ls {PUBLIC}/targets/base/*.demo-safe_{version}_PROD.wapt)" for version in (FIRST, SECOND))
     driver.on("wrs1", f"cp --remove-destination {old} {new}")
-    refused("not the one that was signed")
+    refused("not the one that was signed", "bytes that are due")
 
 
 def test_attack_freeze() -> None:
