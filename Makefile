@@ -33,7 +33,7 @@ export LC_ALL := C.UTF-8
 say = @printf '\n==> %s\n' "$(1)"
 lab = ansible-playbook -i localhost, -e ansible_python_interpreter=$(VENV)/bin/python -e @lab/estates/$(LAB).yml
 
-.PHONY: help demo test test-unit test-molecule test-estate drills scenarios lint bench fuzz docs build lab-up lab-down lab-status lab-shell converge clean venv role
+.PHONY: help demo test checks test-unit test-molecule test-estate drills scenarios lint bench fuzz docs build lab-up lab-down lab-status lab-shell converge clean venv role
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,11 +64,14 @@ demo: venv ## bring up the demo estate, converge it, prove it, show it
 	@tests/timed.sh "6/6 the estate as it reports itself" ansible-playbook -i $(INVENTORY) playbooks/show.yml
 	@cat lab/what-next.txt
 
-test: venv ## everything: lint, unit and repository tests, scenarios, the whole estate and its drills
-	@tests/timed.sh "1/4 lint" $(MAKE) --no-print-directory lint
-	@tests/timed.sh "2/4 unit and repository tests" $(MAKE) --no-print-directory test-unit
-	@tests/timed.sh "3/4 scenarios" $(MAKE) --no-print-directory test-molecule
-	@tests/timed.sh "4/4 the whole estate and its drills" $(MAKE) --no-print-directory test-estate
+test: venv build/src $(SECOND_CLIENT)/.installed ## everything: lint, unit and repository tests, scenarios, the whole estate and its drills
+	@tests/timed.sh "1/2 lint, unit and repository tests, beside scenarios" tests/beside.sh build/checks.log \
+	  "$(MAKE) --no-print-directory checks" "$(MAKE) --no-print-directory test-molecule"
+	@tests/timed.sh "2/2 the whole estate and its drills" $(MAKE) --no-print-directory test-estate
+
+checks: venv build/src ## lint, unit and repository tests, which need no containers
+	@tests/timed.sh "lint" $(MAKE) --no-print-directory lint
+	@tests/timed.sh "unit and repository tests" $(MAKE) --no-print-directory test-unit
 
 # Where there is no npm, the tests of this client say so and are left out.
 $(SECOND_CLIENT)/.installed: tests/tuf-js/package.json tests/tuf-js/package-lock.json tests/tuf-js/.npmrc

@@ -105,6 +105,20 @@ def playbook(
     return run
 
 
+packages_served = False
+
+
+def serve_packages() -> None:
+    """Packages are trusted, and hub and cache serve them; once for all tests of a session."""
+    global packages_served
+    if packages_served:
+        return
+    for name in ("package_trust", "packages", "publish_package"):
+        run = playbook(f"playbooks/{name}.yml")
+        assert run.ok, run.failures
+    packages_served = True
+
+
 def lab(action: str, *arguments: str) -> None:
     """Bring the demo's lab up or down by its own playbooks."""
     command = ["ansible-playbook", "-i", "localhost,", f"lab/{action}.yml", "-e", "@lab/estates/demo.yml", *arguments]

@@ -58,9 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", autouse=True)
 def trusted() -> None:
     """The estate trusts a root of packages; hub and cache serve, and every host looks."""
-    for name in ("package_trust", "packages", "publish_package"):
-        run = driver.playbook(f"playbooks/{name}.yml")
-        assert run.ok, run.failures
+    driver.serve_packages()
 
 
 def signed(folder: Path, version: str, last: str = "true", who: str = "developer") -> Path:

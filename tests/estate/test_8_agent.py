@@ -38,9 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", autouse=True)
 def estate() -> Iterator[None]:
     """Packages are trusted and served; on the host of these tests a trial is short, and shutdown is an occasion."""
-    for name in ("package_trust", "packages", "publish_package"):
-        run = driver.playbook(f"playbooks/{name}.yml")
-        assert run.ok, run.failures
+    driver.serve_packages()
     short = {"packages_agent_trial_seconds": TRIAL_SECONDS, "packages_upgrade_at_shutdown": True}
     run = driver.playbook("playbooks/packages.yml", "--limit", HOST, extra=short)
     assert run.ok, run.failures

@@ -116,9 +116,7 @@ def moment(history: list[str], words: str) -> datetime:
 @pytest.fixture(scope="module", autouse=True)
 def installed(folder: Path) -> None:
     """Three hosts have the first version of a service."""
-    for name in ("package_trust", "packages"):
-        run = driver.playbook(f"playbooks/{name}.yml")
-        assert run.ok, run.failures
+    driver.serve_packages()
     end_earlier_ones()
     file = signed(folder, FIRST)
     run = driver.playbook("playbooks/publish_package.yml", extra={"publish_packages": [{"file": str(file)}]})

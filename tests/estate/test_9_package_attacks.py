@@ -63,9 +63,7 @@ def installed() -> str:
 @pytest.fixture(scope="module", autouse=True)
 def siege(folder: Path) -> Iterator[None]:
     """desk1 has the first version and knows of the second; the attacker has both states and the site's copy."""
-    for name in ("package_trust", "packages"):
-        run = driver.playbook(f"playbooks/{name}.yml")
-        assert run.ok, run.failures
+    driver.serve_packages()
     publish(folder, FIRST)
     said = agent("install demo-safe")
     assert f"demo-safe {FIRST}: install finished" in said, said
