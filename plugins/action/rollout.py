@@ -159,7 +159,7 @@ def end(work: Work, document: RolloutDocument) -> None:
 
 def started(work: Work) -> RolloutDocument:
     given = dict(work.given["definition"])
-    files = [{"site": "", **(one if isinstance(one, Mapping) else {"file": one})} for one in given.pop("files", [])]
+    files = [_file(one) for one in given.pop("files", [])]
     requests = given.pop("packages", [])
     trust = publishable.estate_trust(Path(work.given["trust_directory"])) if files else None
     additions = [
@@ -176,9 +176,17 @@ def started(work: Work) -> RolloutDocument:
         work.now,
         work.signs,
     )
-    work.packages += [{"file": str(one["file"]), "site": str(one["site"])} for one in files]
+    work.packages += files
     work.lines += [f"{document.name}: {one}" for one in changes(document)]
     return document
+
+
+def _file(given: Any) -> dict[str, str]:
+    """A package to publish, by its full path: who signs and publishes works in another folder."""
+    one = given if isinstance(given, Mapping) else {"file": given}
+    if "file" not in one or set(one) - {"file", "site"}:
+        raise BadInput("A file of the rollout is neither a path nor one with file and site; correct its definition.")
+    return {"file": str(Path(str(one["file"])).expanduser().absolute()), "site": str(one.get("site", ""))}
 
 
 def take_step(work: Work, name: str, document: RolloutDocument) -> None:

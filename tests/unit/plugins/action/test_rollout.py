@@ -138,6 +138,10 @@ def test_a_start_that_was_cut_off_goes_on(place: Place) -> None:
             "There is no authority of packages in /x",
         ),
         (
+            {"command": "start", "name": "new", "definition": {"files": [{"path": "x"}]}},
+            "A file of the rollout is neither a path nor one with file and site; correct its definition.",
+        ),
+        (
             {
                 "command": "start",
                 "name": "new",
