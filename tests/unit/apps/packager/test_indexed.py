@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -47,14 +48,18 @@ def test_an_index_of_several_kinds(repository: Repository, call: Call, ours: Pat
     assert (status, answer["error"]) == (2, "The index has no thing of a version and kind that was asked for.")
 
 
+OTHER_SIZE = r"has another size or MD5 than the index says\."
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence", "code"),
     [
-        (b"thing_1.10-1_PROD.wapt", b"thing_1.9-1_PROD.wapt", "has another size or MD5 than the index says.", 1),
+        # how long the other file is varies with its signatures
+        (b"thing_1.10-1_PROD.wapt", b"thing_1.9-1_PROD.wapt", f"{OTHER_SIZE}|has more than the [0-9]+ bytes", 1),
         (b"thing_1.10-1_PROD.wapt", b"../thing_1.10-1.wapt", "does not say name, size and MD5 of the file of", 1),
         (b"thing_1.10-1_PROD.wapt", b"missing.wapt", "missing.wapt: there is no such file.", 2),
         (b"md5sum", b"md5_sum", "The index has no thing that is accepted: The entry thing=1.", 1),
-        (b"size              : ", b"size              : 9", "has another size or MD5 than the index says.", 1),
+        (b"size              : ", b"size              : 9", OTHER_SIZE, 1),
         (b"size              : ", b"size              : 99999999999", "bytes, which is too much.", 1),
     ],
 )
@@ -64,7 +69,7 @@ def test_an_index_that_lies(
     repository.alter(old, new)
     status, output, error = say(*by_index(repository, ours))
     assert (status, output, error.count("\n")) == (code, "", 1)
-    assert sentence in error
+    assert re.search(sentence, error), error
     assert list(ours.iterdir()) == []
 
 
