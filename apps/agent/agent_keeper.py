@@ -8,11 +8,10 @@ deeds may be done twice, so that whatever ends it, the next one goes on.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from bocage_core._common import atomic, programs
 from bocage_core._common.commands import Run
 from bocage_core._common.errors import BocageError
 
-from . import agent_trial
+from . import agent_trial, commands
 from . import agent_trial_plan as plans
 from .agent_reports import STATUS_FILE, Outcome, read_outcome
 from .agent_trial import TRIAL_SECONDS, Trial, Verdict
@@ -201,18 +200,13 @@ class Keeper:
 
     @contextmanager
     def _alone(self, seconds: int, *, needed: bool = True) -> Iterator[None]:
-        lock = run_lock(self._lock, "update-keeper", seconds)
-        try:
-            lock.__enter__()
-        except Busy:
-            if needed:
-                raise
+        with ExitStack() as held:
+            try:
+                held.enter_context(run_lock(self._lock, "update-keeper", seconds))
+            except Busy:
+                if needed:
+                    raise
             yield
-            return
-        try:
-            yield
-        finally:
-            lock.__exit__(None, None, None)
 
 
 def main() -> int:
@@ -249,12 +243,5 @@ def _package_settings() -> tuple[Path, Path, int]:
 
 
 def _run(command: list[str]) -> tuple[int, str, str]:
-    """A program that hangs or is not there has failed; what it did is looked for elsewhere."""
-    seconds = _SETTLE_SECONDS + 60 if "settle" in command else _COMMAND_SECONDS
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return 124, "", f"{command[0]} did not end in {seconds} seconds"
-    except OSError as error:
-        return 127, "", f"{command[0]}: {error.strerror}"
-    return done.returncode, done.stdout, done.stderr
+    """What it did is looked for elsewhere."""
+    return commands.run(command, _SETTLE_SECONDS + 60 if "settle" in command else _COMMAND_SECONDS)

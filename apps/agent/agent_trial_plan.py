@@ -46,9 +46,8 @@ class Action:
     reason: str = ""
 
 
-SWITCH, ASK, ASK_OLD, GO_ON, KEEP, RETURN, PUT_BACK, LEAVE, FINISH = (
-    *("switch", "ask", "ask-old", "go-on", "keep", "return", "put-back", "leave", "finish"),
-)
+SWITCH, ASK, ASK_OLD, GO_ON = "switch", "ask", "ask-old", "go-on"
+KEEP, RETURN, PUT_BACK, LEAVE, FINISH = "keep", "return", "put-back", "leave", "finish"
 
 
 def plan(state: State) -> Action:

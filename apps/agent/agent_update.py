@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from bocage_core._common import atomic, canonical, fields, programs
 from bocage_core._common.commands import Run
 from bocage_core._common.errors import BocageError
 
-from . import agent_trial
+from . import agent_trial, commands
 from .agent_reports import read_outcome
 from .agent_trial import Trial
 from .collect_agent import Home, home
@@ -129,9 +128,6 @@ def _keep(version: Path, keeper: Path) -> None:
 def _run(command: list[str]) -> tuple[int, str, str]:
     before = os.umask(0o022)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)
-    except subprocess.TimeoutExpired:
-        return 124, "", f"{command[0]} did not end in {_SECONDS} seconds"
+        return commands.run(command, _SECONDS)
     finally:
         os.umask(before)
-    return done.returncode, done.stdout, done.stderr

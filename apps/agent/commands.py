@@ -20,12 +20,12 @@ Start = Callable[[list[str]], Finish]
 _SECONDS = 30
 
 
-def run(command: list[str]) -> tuple[int, str, str]:
+def run(command: list[str], seconds: float = _SECONDS) -> tuple[int, str, str]:
     """Exit status, output and errors of a program; one that is absent or hangs has failed, with a reason."""
-    return start(command)()
+    return start(command, seconds)()
 
 
-def start(command: list[str]) -> Finish:
+def start(command: list[str], seconds: float = _SECONDS) -> Finish:
     """Begin a program, so that others can begin while it works; call what is returned for its answer."""
     try:
         process = subprocess.Popen(
@@ -37,14 +37,17 @@ def start(command: list[str]) -> Finish:
         )
     except FileNotFoundError:
         return lambda: (127, "", f"{command[0]} is not installed")
+    except OSError as error:
+        reason = f"{command[0]}: {error.strerror}"
+        return lambda: (126, "", reason)
 
     def finish() -> tuple[int, str, str]:
         try:
-            output, error = process.communicate(timeout=_SECONDS)
+            output, error = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-            return 124, "", f"{command[0]} did not answer in {_SECONDS} seconds"
+            return 124, "", f"{command[0]} did not answer in {seconds} seconds"
         return process.returncode, output.decode("utf-8", "replace"), error.decode("utf-8", "replace")
 
     return finish

@@ -39,15 +39,10 @@ def publish(options: Namespace) -> Answer:
     if not options.files and not options.retire:
         raise BadInput("There is nothing to publish; give packages, or --retire with the paths of targets.")
     store, now = Store(options.repository), timestamps.now()
-    trust, additions, paths = read_trust(options.trust), [], []
-    rights = publishable.delegated_rights(store.role("targets", store.heads()["targets"]).signed)
-    for file in options.files:
-        remedy = "give --site with the site of the host"
-        addition = publishable.package(file, options.site or "", trust, now, rights, remedy)
-        if addition.target.path in paths:
-            raise BadInput(f"{file} is the second package for {addition.target.path}; publish one of them.")
-        additions.append(addition)
-        paths.append(addition.target.path)
+    trust, rights = read_trust(options.trust), change_plan.may_execute(store)
+    given = [(file, options.site or "") for file in options.files]
+    additions = publishable.packages(given, lambda: trust, now, rights, "give --site with the site of the host")
+    paths = [one.target.path for one in additions]
     publishable.refuse_other_bytes(change_plan.listed(store), additions)
     change = repository_edit.prepare(store, additions, options.retire, _signers(options), now)
     missing: dict[str, int] = {}

@@ -30,8 +30,6 @@ from ansible_collections.bocage.fleet.plugins.plugin_utils.rollout_hosts import 
 from ansible_collections.bocage.fleet.plugins.plugin_utils.rollout_repository import read_repository
 from ansible_collections.bocage.fleet.plugins.plugin_utils.rollout_text import changes, line, status
 
-SITE = "say of which site, so that its signer is known"
-
 
 @dataclass
 class Work:
@@ -161,11 +159,12 @@ def started(work: Work) -> RolloutDocument:
     given = dict(work.given["definition"])
     files = [_file(one) for one in given.pop("files", [])]
     requests = given.pop("packages", [])
-    trust = publishable.estate_trust(Path(work.given["trust_directory"])) if files else None
-    additions = [
-        publishable.package(Path(one["file"]), one["site"], trust, work.now, work.repository.may_execute, SITE)
-        for one in files
-    ]
+    additions = publishable.packages(
+        [(Path(one["file"]), one["site"]) for one in files],
+        lambda: publishable.estate_trust(Path(work.given["trust_directory"])),
+        work.now,
+        work.repository.may_execute,
+    )
     document = rollout_start.start(
         work.given["name"],
         given,

@@ -238,7 +238,8 @@ def plan(options: dict, work: Path, root: bytes, store):
     if not planned.empty or planned.change.root is not None:
         return planned, True
     packages = [(Path(one["file"]), one["site"]) for one in options["packages"]]
-    additions = change_plan.additions_of(store, packages, lambda: publishable.estate_trust(trust), now)
+    rights = change_plan.may_execute(store)
+    additions = publishable.packages(packages, lambda: publishable.estate_trust(trust), now, rights)
     additions += [publishable.other_file(one["path"], Path(one["file"])) for one in options["files"]]
     planned = change_plan.publish(store, additions, options["retired"], signers, now, partly)
     return planned, bool(planned.later)

@@ -19,7 +19,6 @@ from . import change_signatures, publishable, repository, repository_edit, repos
 from . import repository_layout as layout
 from . import repository_roles as roles
 from . import tuf_library as tuf
-from .certificates import Trust
 from .repository_replica import replicate
 from .repository_store import Store
 
@@ -68,25 +67,9 @@ def take_exported(archive: Path, work: Path, root: bytes, now: datetime) -> Stor
     return Store(work / "copy")
 
 
-def additions_of(
-    store: Store, packages: Iterable[tuple[Path, str]], trust: Callable[[], Trust], now: datetime
-) -> list[repository_edit.Addition]:
-    """Packages, each with the site of its host or "", as targets that hosts would take. Raises Refused or BadInput.
-
-    `trust` is asked only where there are packages: an estate may have lists of revoked certificates before it has any.
-    """
-    given = list(packages)
-    if not given:
-        return []
-    trusted = trust()
-    rights = publishable.delegated_rights(store.role("targets", store.heads()["targets"]).signed)
-    found: dict[str, repository_edit.Addition] = {}
-    for file, site in given:
-        one = publishable.package(file, site, trusted, now, rights, "say of which site, so that its signer is known")
-        if one.target.path in found:
-            raise BadInput(f"{file} is the second package for {one.target.path}; publish one of them.")
-        found[one.target.path] = one
-    return list(found.values())
+def may_execute(store: Store) -> Callable[[str], bool]:
+    """Of a path in a repository, whether its delegation may sign what is executed."""
+    return publishable.delegated_rights(store.role("targets", store.heads()["targets"]).signed)
 
 
 def begin(

@@ -47,7 +47,8 @@ def estate_trust(folder: Path) -> Trust:
         if bundle.is_file():
             trusted = trust_store.load_certificates(atomic.read_bounded(bundle, certificates.MAX_CHAIN_BYTES), bundle)
         else:
-            trusted = trust_store.read_trust(folder / AUTHORITIES).certificates if _has_authorities(folder) else ()
+            there = (folder / AUTHORITIES).is_dir()
+            trusted = trust_store.read_trust(folder / AUTHORITIES).certificates if there else ()
         revoked = tuple(
             revocation.load_crl(atomic.read_bounded(one, revocation.MAX_CRL_BYTES), f"the file {one}") for one in lists
         )
@@ -62,19 +63,39 @@ def estate_trust(folder: Path) -> Trust:
     return Trust(trusted, revoked, "refused", "required")
 
 
-def _has_authorities(folder: Path) -> bool:
-    return (folder / AUTHORITIES).is_dir()
+def packages(
+    given: Iterable[tuple[Path, str]],
+    trust: Callable[[], Trust],
+    now: datetime,
+    may_execute: Callable[[str], bool],
+    remedy: str = "say of which site, so that its signer is known",
+) -> list[repository_edit.Addition]:
+    """Packages, each with the site of its host or "", as targets that hosts would take. Raises Refused or BadInput.
 
-
-def package(
-    file: Path, site: str, trust: Trust, now: datetime, may_execute: Callable[[str], bool], remedy: str
-) -> repository_edit.Addition:
-    """A package as a target: its path, and what is signed of it there. Raises Refused or BadInput with the reason.
-
+    `trust` is asked only where there are packages: an estate may have lists of revoked certificates before it has any.
     `may_execute` says of a path whether its delegation may sign what is executed; `remedy` ends the sentence for a
     package of a host without its site.
     """
-    accepted = acceptance.verify_package(file, trust, now)
+    files = list(given)
+    found: dict[str, repository_edit.Addition] = {}
+    if not files:
+        return []
+    trusted = trust()
+    for file, site in files:
+        one = _package(file, site, trusted, now, may_execute, remedy)
+        if one.target.path in found:
+            raise BadInput(f"{file} is the second package for {one.target.path}; publish one of them.")
+        found[one.target.path] = one
+    return list(found.values())
+
+
+def _package(
+    file: Path, site: str, trust: Trust, now: datetime, may_execute: Callable[[str], bool], remedy: str
+) -> repository_edit.Addition:
+    """A package as a target: its path, and what is signed of it there."""
+    certificates.require_libraries()
+    with open_container(file) as container:
+        accepted, raw = acceptance.verify_container(container, trust, now), container.control_raw
     control = accepted.control
     expected = file_name(control.fields)
     if _DIGEST.sub("", file.name) != expected:
@@ -89,9 +110,7 @@ def package(
             f"The package {file.name} would execute {accepted.executables[0]}, and nothing of {path.rpartition('/')[0]}/"
             " may; make it a package of the section base.",
         )
-    with open_container(file) as container:
-        custom = target_custom.from_control(control.fields, container.control_raw).to_dict()
-    return repository_edit.add_file(path, file, custom)
+    return repository_edit.add_file(path, file, target_custom.from_control(control.fields, raw).to_dict())
 
 
 def other_file(path: str, file: Path) -> repository_edit.Addition:

@@ -14,7 +14,7 @@ from pathlib import Path
 from .._common import atomic
 from .._common.errors import BadInput, opening
 from .._common.refused import Refused
-from . import change_plan, publishable, target_custom
+from . import change_plan, target_custom
 from . import repository_layout as layout
 from . import tuf_library as tuf
 from .kinds import kind_of_path
@@ -52,12 +52,11 @@ def read_exported(archive: Path, work: Path, root: bytes, now: datetime) -> Repo
     """What a publisher exported, once it was verified. Raises Refused or BadInput."""
     store = change_plan.take_exported(archive, work, root, now)
     targets = change_plan.listed(store)
-    top = store.role("targets", store.heads()["targets"]).signed
     rollouts = {}
     for path, target in targets.items():
         if found := PATH.fullmatch(path):
             rollouts[found[1]] = _read(work / change_plan.EXPORTED, path, target)
-    return Repository(targets, rollouts, publishable.delegated_rights(top))
+    return Repository(targets, rollouts, change_plan.may_execute(store))
 
 
 def _read(folder: Path, path: str, target: tuf.TargetFile) -> RolloutDocument:
