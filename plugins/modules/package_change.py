@@ -192,14 +192,13 @@ try:
         publishable,
         repository_keys,
         repository_roles,
+        root_ceremony,
     )
 
     MISSING_LIBRARY = repository_keys.MISSING_LIBRARY
 except ImportError as error:
     # Said by name when the module runs, not as a trace when it is read.
     MISSING_LIBRARY = error.name or str(error)
-
-MAX_ROOT = 1 << 20
 
 
 def read(path: Path, maximum: int, what: str) -> bytes:
@@ -257,7 +256,7 @@ def placed(options: dict) -> dict:
 
 def run(options: dict, work: Path, check_mode: bool) -> dict:
     """What is done, or would be; raises BocageError."""
-    root = read(Path(options["trust_directory"]) / "root.json", MAX_ROOT, "The root of packages")
+    root = root_ceremony.pinned(Path(options["trust_directory"]))
     store = None
     if options["exported"]:
         store = change_plan.take_exported(Path(options["exported"]), work, root, timestamps.now())

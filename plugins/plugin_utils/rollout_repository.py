@@ -8,20 +8,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from ansible_collections.bocage.fleet.plugins.module_utils._common import atomic, timestamps
-from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput
+from ansible_collections.bocage.fleet.plugins.module_utils._common import timestamps
 from ansible_collections.bocage.fleet.plugins.module_utils._packages import root_ceremony
 from ansible_collections.bocage.fleet.plugins.module_utils._packages.rollout_repository import Repository, read_exported
-
-MAX_ROOT = 1 << 20
 
 
 def read_repository(exported: str, trust_directory: str) -> Repository:
     """Raises BocageError."""
-    root = Path(trust_directory) / root_ceremony.PINNED
-    try:
-        pinned = atomic.read_bounded(root, MAX_ROOT)
-    except OSError as error:
-        raise BadInput(f"The root of packages {root} cannot be read: {error.strerror}.") from error
+    pinned = root_ceremony.pinned(Path(trust_directory))
     with tempfile.TemporaryDirectory(prefix="bocage-rollout-") as folder:
         return read_exported(Path(exported), Path(folder), pinned, timestamps.now())

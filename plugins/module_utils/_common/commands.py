@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 from .errors import BocageError
 
@@ -20,3 +22,17 @@ def must(run: Run, command: list[str], about: str | None = None) -> str:
         failed = about or f"'{' '.join(command)}' failed on this host"
         raise BocageError(f"{failed}: {error.strip() or output.strip()}")
     return output
+
+
+def answer_of(output: str) -> dict[str, Any] | None:
+    """The document that a program of ours printed with ``--json``; None where it printed none."""
+    try:
+        document = json.loads(output)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def last_line(text: str) -> str:
+    """The last line with anything in it, as a program says there why it ended."""
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "")

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .._common.commands import answer_of, last_line
 from .._common.errors import BadInput, BocageError
 from .requests import parse_requests
 
@@ -41,11 +41,8 @@ def words(state: str, requests: Sequence[str], *, update: bool, wait_seconds: fl
 
 def read(status: int, output: str, error: str) -> dict[str, Any]:
     """What the agent answered. Raises BocageError with its own sentence where it did nothing."""
-    try:
-        document = json.loads(output)
-    except ValueError:
-        document = None
-    if isinstance(document, dict):
+    document = answer_of(output)
+    if document is not None:
         if "error" in document:
             raise BocageError(str(document["error"]))
         return document
@@ -53,8 +50,7 @@ def read(status: int, output: str, error: str) -> dict[str, Any]:
         raise BocageError(
             "The agent of this host is older than this module and does not know what it asks; run playbooks/packages.yml."
         )
-    said = [line for line in error.splitlines() if line.strip()]
-    last = said[-1].removeprefix("bocage-agent: ") if said else "it said nothing"
+    last = last_line(error).removeprefix("bocage-agent: ") or "it said nothing"
     raise BocageError(f"The agent of this host ended with {status} and no answer: {last}")
 
 

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from .._common.commands import answer_of, last_line
 from .._common.errors import BadInput, BocageError
 
 PROGRAM = "/opt/bocage/packager/current/bin/bocage-package"
@@ -56,11 +56,8 @@ def check(*, there: bool) -> None:
 
 def read(status: int, output: str, error: str) -> dict[str, Any]:
     """The answer of a call. Raises BocageError with the program's own sentence where it did nothing."""
-    try:
-        document = json.loads(output)
-    except ValueError:
-        document = None
-    if isinstance(document, dict):
+    document = answer_of(output)
+    if document is not None:
         if "Unrecognized arguments" in str(document.get("error")):
             raise BocageError(
                 "The programs of this host are older than this module; run playbooks/packages.yml for it."
@@ -69,10 +66,8 @@ def read(status: int, output: str, error: str) -> dict[str, Any]:
             raise BocageError(str(document["error"]))
         if status == 0 or "expiries" in document:
             return document
-    said = [line for line in error.splitlines() if line.strip()]
-    raise BocageError(
-        f"The programs of the package repository ended with {status} and no answer: {said[-1] if said else 'nothing said'}"
-    )
+    said = last_line(error) or "nothing said"
+    raise BocageError(f"The programs of the package repository ended with {status} and no answer: {said}")
 
 
 def steps(command: str, document: Mapping[str, Any]) -> list[str]:

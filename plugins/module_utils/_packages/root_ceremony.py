@@ -187,6 +187,15 @@ def plan_of(
     )
 
 
+def pinned(folder: Path) -> bytes:
+    """The root that hosts get. Raises BadInput where there is none."""
+    path = folder / PINNED
+    try:
+        return atomic.read_bounded(path, layout.MAX_ROOT)
+    except OSError as error:
+        raise BadInput(f"The root of packages {path} cannot be read: {error.strerror}.") from error
+
+
 def read(path: Path) -> bytes | None:
     try:
         return atomic.read_bounded(path, layout.MAX_ROOT)
