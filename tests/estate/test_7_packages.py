@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import subprocess
-import textwrap
 import time
 import zipfile
 from pathlib import Path
@@ -21,10 +20,8 @@ import pytest
 from bocage_core._common import timestamps
 from bocage_core._packages import index, publishable
 from bocage_packager.main import main as packager
+from packages_made import AGENT, SECRETS, TRUST, copied, make, publish
 
-AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
-TRUST = driver.INVENTORY / "trust" / "packages"
-SECRETS = driver.ROOT / ".lab" / "trust" / "packages"
 REPOSITORY = "/srv/bocage/packages"
 # Of this run: a host takes no version below one that it had, also where the lab was kept.
 FIRST, SECOND, BROKEN, MENDED, THIRD, SOFTWARE, FOURTH = (f"{int(time.time()) // 60}.{number}-1" for number in range(7))
@@ -63,23 +60,7 @@ def trusted() -> None:
 
 def signed(folder: Path, version: str, last: str = "true", who: str = "developer") -> Path:
     """A package of the demo as its author makes it."""
-    source = folder / f"demo-hello-{version}"
-    assert packager(["init", str(source), "--package", "demo-hello", "--version", version]) == 0
-    (source / "setup.py").write_text(textwrap.dedent(SETUP).replace("{last}", last))
-    words = ["--key", SECRETS / "signers" / f"{who}.key", "--certificate", TRUST / "signers" / f"{who}.crt"]
-    words += ["--passphrase-file", SECRETS / "passphrase", "--output", folder]
-    assert packager(["sign", str(source), *(str(word) for word in words)]) == 0
-    return folder / f"demo-hello_{version}_PROD.wapt"
-
-
-def publish(*files: Path) -> driver.Run:
-    return driver.playbook(
-        "playbooks/publish_package.yml", extra={"publish_packages": [{"file": str(one)} for one in files]}
-    )
-
-
-def copied() -> None:
-    driver.on("wrs1", "systemctl start bocage-package-upkeep")
+    return make(folder, "demo-hello", version, SETUP.replace("{last}", last), who)
 
 
 def agent(host: str, words: str, check: bool = True) -> str:

@@ -15,12 +15,11 @@ from typing import Any
 import driver
 import pytest
 from bocage_packager.main import main as packager
+from packages_made import serve, sign
 
 HOST = "desk1"
 ROOT = "/opt/bocage/agent"
 AGENT = f"{ROOT}/current/bin/bocage-agent"
-TRUST = driver.INVENTORY / "trust" / "packages"
-SECRETS = driver.ROOT / ".lab" / "trust" / "packages"
 TRIAL_SECONDS = 20
 # Of this run: a host takes no version below one that it had, also where the lab was kept.
 GOOD, BROKEN, EARLY, LATE = (f"{int(time.time()) // 60}.{number}-1" for number in range(4))
@@ -84,13 +83,8 @@ def version_of(archive: Path) -> str:
 
 def publish(folder: Path, source: Path, file: str) -> None:
     """Sign a package and bring it to the copy of the host's site."""
-    words = ["--key", SECRETS / "signers" / "developer.key", "--certificate", TRUST / "signers" / "developer.crt"]
-    words += ["--passphrase-file", SECRETS / "passphrase", "--output", folder]
-    assert packager(["sign", str(source), *(str(word) for word in words)]) == 0
-    packages = {"publish_packages": [{"file": str(folder / file)}]}
-    run = driver.playbook("playbooks/publish_package.yml", extra=packages)
-    assert run.ok, run.failures
-    driver.on("wrs1", "systemctl start bocage-package-upkeep")
+    sign(folder, source)
+    serve(folder / file)
 
 
 def publish_agent(folder: Path, archive: Path, version: str) -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 import time
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +13,8 @@ import driver
 import evidence
 import pytest
 from bocage_core._common import timestamps
-from bocage_packager.main import main as packager
+from packages_made import AGENT, make, serve
 
-AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
-TRUST = driver.INVENTORY / "trust" / "packages"
-SECRETS = driver.ROOT / ".lab" / "trust" / "packages"
 SERVED = "/srv/bocage/packages/public/targets"
 # Of this run: a host takes no version below one that it had, also where the lab was kept.
 RUN = int(time.time()) // 60
@@ -57,13 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def signed(folder: Path, version: str, program: str = "/bin/sleep infinity") -> Path:
-    source = folder / f"demo-clock-{version}"
-    assert packager(["init", str(source), "--package", "demo-clock", "--version", version]) == 0
-    (source / "setup.py").write_text(textwrap.dedent(SETUP).replace("{program}", program))
-    words = ["--key", SECRETS / "signers/developer.key", "--certificate", TRUST / "signers/developer.crt"]
-    words += ["--passphrase-file", SECRETS / "passphrase", "--output", folder]
-    assert packager(["sign", str(source), *(str(word) for word in words)]) == 0
-    return folder / f"demo-clock_{version}_PROD.wapt"
+    return make(folder, "demo-clock", version, SETUP.replace("{program}", program))
 
 
 def end_earlier_ones() -> None:
@@ -118,10 +108,7 @@ def installed(folder: Path) -> None:
     """Three hosts have the first version of a service."""
     driver.serve_packages()
     end_earlier_ones()
-    file = signed(folder, FIRST)
-    run = driver.playbook("playbooks/publish_package.yml", extra={"publish_packages": [{"file": str(file)}]})
-    assert run.ok, run.failures
-    driver.on("wrs1", "systemctl start bocage-package-upkeep")
+    serve(signed(folder, FIRST))
     for host in HAVE_IT:
         said = driver.on(host, f"{AGENT} install demo-clock --wait 60 2>&1", timeout=120)
         assert f"demo-clock {FIRST}: install finished" in said, said

@@ -26,6 +26,7 @@ from bocage_core._packages.container import open_container
 from bocage_core._packages.control import parse_control
 from bocage_core._packages.repository_refresh import online_keys
 from cryptography.hazmat.primitives.serialization import Encoding
+from packages_made import AGENT
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, Targets, Timestamp
 
 sys.path.insert(0, str(driver.ROOT / "tests" / "unit" / "apps" / "agent"))
@@ -34,7 +35,6 @@ from package_estate import Estate, signers  # found by the path above
 from package_maker import rewrite
 from party_maker import CODE, DAY, Party, rsa_key
 
-AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
 PUBLIC = "/srv/bocage/packages/public/asleep"
 HOME = "/srv/asleep"
 SETUP = "def install():\n    write('/opt/sleeper/version', control['version'])\n"

@@ -8,19 +8,16 @@ host knows the state before the last publication; the order of the tests is that
 from __future__ import annotations
 
 import json
-import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import driver
 import pytest
-from bocage_packager.main import main as packager
+from packages_made import AGENT, make
+from packages_made import serve as serve_published
 from tuf.api.metadata import Metadata, Targets
 
-AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
-TRUST = driver.INVENTORY / "trust" / "packages"
-SECRETS = driver.ROOT / ".lab" / "trust" / "packages"
 PUBLIC = "/srv/bocage/packages/public"
 ONLINE = "/etc/bocage/package-repository"
 # Of this run: a host takes no version below one that it had, also where the lab was kept.
@@ -38,16 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def publish(folder: Path, version: str) -> None:
-    source = folder / f"demo-safe-{version}"
-    assert packager(["init", str(source), "--package", "demo-safe", "--version", version]) == 0
-    (source / "setup.py").write_text(textwrap.dedent(SETUP))
-    words = ["--key", SECRETS / "signers/developer.key", "--certificate", TRUST / "signers/developer.crt"]
-    words += ["--passphrase-file", SECRETS / "passphrase", "--output", folder]
-    assert packager(["sign", str(source), *(str(word) for word in words)]) == 0
-    file = folder / f"demo-safe_{version}_PROD.wapt"
-    run = driver.playbook("playbooks/publish_package.yml", extra={"publish_packages": [{"file": str(file)}]})
-    assert run.ok, run.failures
-    driver.on("wrs1", "systemctl start bocage-package-upkeep")
+    serve_published(make(folder, "demo-safe", version, SETUP))
 
 
 def agent(words: str, days: int = 0) -> str:
