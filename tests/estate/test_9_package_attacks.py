@@ -153,11 +153,19 @@ def test_attack_keys_that_nobody_signed() -> None:
     refused("sign")
 
 
-def test_attack_wrong_software_under_the_right_name() -> None:
-    """A package that a developer did sign, in the place of another one."""
-    old, new = (f"$(ls {PUBLIC}/targets/base/*.demo-safe_{version}_PROD.wapt)" for version in (FIRST, SECOND))
+@pytest.mark.parametrize(
+    ("length", "word"), [("+0", "not the one that was signed"), ("+1", "bytes that are due"), ("-1", "ended after")]
+)
+def test_attack_wrong_software_under_the_right_name(length: str, word: str) -> None:
+    """A package that a developer did sign, in the place of another one: as long, longer and shorter than that.
+
+    What came of the shorter one stays for the next try; the honest copy, asked last, ends well from there.
+    """
+    old = f"$(ls {PUBLIC}/targets/base/*.demo-safe_{FIRST}_PROD.wapt)"
+    new = f"$(ls {PUBLIC}/targets/base/*.demo-safe_{SECOND}_PROD.wapt)"
     driver.on("wrs1", f"cp --remove-destination {old} {new}")
-    refused("not the one that was signed", "bytes that are due")
+    driver.on("wrs1", f"truncate -r /srv/new/targets/base/*.demo-safe_{SECOND}_PROD.wapt -s {length} {new}")
+    refused(word)
 
 
 def test_attack_freeze() -> None:
