@@ -9,7 +9,6 @@ from pathlib import Path
 import driver
 from bocage_packager.main import main as packager
 
-AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
 TRUST = driver.INVENTORY / "trust" / "packages"
 SECRETS = driver.ROOT / ".lab" / "trust" / "packages"
 

@@ -137,12 +137,12 @@ def counters(host_id: str) -> list[int]:
 
 
 def test_a_registry_that_is_away_loses_and_doubles_nothing() -> None:
-    status = json.loads(driver.on("tele1", "/opt/bocage/agent/current/bin/bocage-agent status"))
+    status = json.loads(driver.on("tele1", f"{driver.AGENT} status"))
     host_id = status["host_id"]
     driver.on("hub1", "systemctl stop bocage-registry")
     for _unused in range(3):
         driver.on("tele1", "systemctl start bocage-agent-report")
-    spooled = json.loads(driver.on("tele1", "/opt/bocage/agent/current/bin/bocage-agent status"))
+    spooled = json.loads(driver.on("tele1", f"{driver.AGENT} status"))
     assert spooled["spooled"] >= 3
     listed, said = driver.inventory_list(ANSIBLE_INVENTORY_CACHE="False")
     assert set(listed["managed"]["children"]) or listed["managed"], "the inventory is empty"
@@ -153,7 +153,7 @@ def test_a_registry_that_is_away_loses_and_doubles_nothing() -> None:
     driver.on("hub1", "systemctl start bocage-registry")
     driver.registry_answers()
     driver.on("tele1", "systemctl start bocage-agent-report")
-    after = json.loads(driver.on("tele1", "/opt/bocage/agent/current/bin/bocage-agent status"))
+    after = json.loads(driver.on("tele1", f"{driver.AGENT} status"))
     assert after["spooled"] == 0
     delivered = counters(host_id)
     assert len(delivered) == len(set(delivered)), "a report was doubled"

@@ -21,7 +21,7 @@ def post(host: str, path: str, body: str) -> tuple[int, dict]:
 
 
 def newest(host: str) -> dict:
-    host_id = json.loads(driver.on(host, "/opt/bocage/agent/current/bin/bocage-agent status"))["host_id"]
+    host_id = json.loads(driver.on(host, f"{driver.AGENT} status"))["host_id"]
     return driver.ask_registry(f"/v1/hosts/{host_id}")
 
 

@@ -13,13 +13,12 @@ import driver
 import pytest
 import yaml
 
-AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
 SEALS = "/var/lib/bocage/seals"
 ROLES = {"host", "mesh", "names", "firewall", "agent"}
 
 
 def seals(host: str) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = json.loads(driver.on(host, f"{AGENT} seals verify --json", check=False))
+    found: dict[str, dict[str, Any]] = json.loads(driver.on(host, f"{driver.AGENT} seals verify --json", check=False))
     return found
 
 

@@ -17,7 +17,6 @@ from bocage_core._common import timestamps
 from bocage_core._state import action as actions
 from bocage_core._state.action import Action
 
-AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
 DATABASE = "/var/lib/bocage-registry/registry.db"
 SCANNER = Path(__file__).parent / "scan_ports.py"
 # Every address of a managed host that is no management, by who looks at it from outside of the overlay.
@@ -84,7 +83,7 @@ def hand_over(envelope: str) -> tuple[int, dict[str, Any]]:
 
 def section(host: str) -> dict[str, Any]:
     """What the host itself would report of actions."""
-    found: dict[str, Any] = json.loads(driver.on(host, f"{AGENT} report --print"))["sections"]["actions"]
+    found: dict[str, Any] = json.loads(driver.on(host, f"{driver.AGENT} report --print"))["sections"]["actions"]
     return found
 
 

@@ -20,7 +20,7 @@ import pytest
 from bocage_core._common import timestamps
 from bocage_core._packages import index, publishable
 from bocage_packager.main import main as packager
-from packages_made import AGENT, SECRETS, TRUST, copied, make, publish
+from packages_made import SECRETS, TRUST, copied, make, publish
 
 REPOSITORY = "/srv/bocage/packages"
 # Of this run: a host takes no version below one that it had, also where the lab was kept.
@@ -64,7 +64,7 @@ def signed(folder: Path, version: str, last: str = "true", who: str = "developer
 
 
 def agent(host: str, words: str, check: bool = True) -> str:
-    return driver.on(host, f"{AGENT} {words} 2>&1", check=check, timeout=120)
+    return driver.on(host, f"{driver.AGENT} {words} 2>&1", check=check, timeout=120)
 
 
 def module(host: str, name: str, /, *arguments: str, **options: Any) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from packages_made import serve, sign
 
 HOST = "desk1"
 ROOT = "/opt/bocage/agent"
-AGENT = f"{ROOT}/current/bin/bocage-agent"
 TRIAL_SECONDS = 20
 # Of this run: a host takes no version below one that it had, also where the lab was kept.
 GOOD, BROKEN, EARLY, LATE = (f"{int(time.time()) // 60}.{number}-1" for number in range(4))
@@ -55,7 +54,7 @@ def role_version() -> str:
 
 
 def agent(words: str, check: bool = True) -> str:
-    return driver.on(HOST, f"{AGENT} {words} 2>&1", check=check, timeout=120)
+    return driver.on(HOST, f"{driver.AGENT} {words} 2>&1", check=check, timeout=120)
 
 
 def current() -> str:

@@ -13,7 +13,7 @@ import driver
 import evidence
 import pytest
 from bocage_core._common import timestamps
-from packages_made import AGENT, make, serve
+from packages_made import make, serve
 
 SERVED = "/srv/bocage/packages/public/targets"
 # Of this run: a host takes no version below one that it had, also where the lab was kept.
@@ -89,11 +89,11 @@ def has(host: str) -> str:
 
 
 def upgrade(host: str) -> str:
-    return driver.on(host, f"{AGENT} upgrade --wait 60 2>&1", check=False, timeout=120)
+    return driver.on(host, f"{driver.AGENT} upgrade --wait 60 2>&1", check=False, timeout=120)
 
 
 def ever_had(host: str, version: str) -> bool:
-    told = json.loads(driver.on(host, f"{AGENT} packages"))
+    told = json.loads(driver.on(host, f"{driver.AGENT} packages"))
     return version in [one["version"] for one in told["history"] if one["package"] == "demo-clock"]
 
 
@@ -110,7 +110,7 @@ def installed(folder: Path) -> None:
     end_earlier_ones()
     serve(signed(folder, FIRST))
     for host in HAVE_IT:
-        said = driver.on(host, f"{AGENT} install demo-clock --wait 60 2>&1", timeout=120)
+        said = driver.on(host, f"{driver.AGENT} install demo-clock --wait 60 2>&1", timeout=120)
         assert f"demo-clock {FIRST}: install finished" in said, said
 
 

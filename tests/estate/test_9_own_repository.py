@@ -26,7 +26,6 @@ from bocage_core._packages.container import open_container
 from bocage_core._packages.control import parse_control
 from bocage_core._packages.repository_refresh import online_keys
 from cryptography.hazmat.primitives.serialization import Encoding
-from packages_made import AGENT
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, Targets, Timestamp
 
 sys.path.insert(0, str(driver.ROOT / "tests" / "unit" / "apps" / "agent"))
@@ -99,7 +98,7 @@ class Sleeper:
     def agent(self, words: str) -> str:
         days = (self.estate.now - self.begun).days
         clock = f"faketime '+{days} days' " if days else ""
-        command = f"{clock}{AGENT} {words} --packages-config {HOME}/packages.json 2>&1"
+        command = f"{clock}{driver.AGENT} {words} --packages-config {HOME}/packages.json 2>&1"
         return driver.on("desk1", command, check=False, timeout=120)
 
     def rotate(self) -> None:

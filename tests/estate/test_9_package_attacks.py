@@ -14,7 +14,7 @@ from pathlib import Path
 
 import driver
 import pytest
-from packages_made import AGENT, make
+from packages_made import make
 from packages_made import serve as serve_published
 from tuf.api.metadata import Metadata, Targets
 
@@ -41,7 +41,7 @@ def publish(folder: Path, version: str) -> None:
 def agent(words: str, days: int = 0) -> str:
     """What the agent of desk1 says, with its clock so many days ahead."""
     clock = f"faketime '+{days} days' " if days else ""
-    return driver.on("desk1", f"{clock}{AGENT} {words} --wait 60 2>&1", check=False, timeout=300)
+    return driver.on("desk1", f"{clock}{driver.AGENT} {words} --wait 60 2>&1", check=False, timeout=300)
 
 
 def installed() -> str:
@@ -192,11 +192,13 @@ def test_work_that_is_cut_off_anywhere_is_mended_by_the_next_run(folder: Path) -
     for number in range(12):
         agent("remove demo-safe")
         driver.on(
-            "desk1", f"timeout -s KILL {0.2 + number * 0.15:.2f} {AGENT} install demo-safe --wait 60", check=False
+            "desk1",
+            f"timeout -s KILL {0.2 + number * 0.15:.2f} {driver.AGENT} install demo-safe --wait 60",
+            check=False,
         )
         said = agent("install demo-safe")
         assert "Traceback" not in said
-        state = json.loads(driver.on("desk1", f"{AGENT} packages"))
+        state = json.loads(driver.on("desk1", f"{driver.AGENT} packages"))
         assert state["packages"]["demo-safe"]["state"] == "OK", (number, said)
         assert state["interrupted"] == []
         assert installed() == THIRD

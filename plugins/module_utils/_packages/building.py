@@ -113,9 +113,7 @@ def token_signer(uri: str, certificate: Path, pin_file: Path | None) -> signing.
     """Who signs with a key on a token. Raises BadInput."""
     from . import tokens
 
-    if pin_file is None:
-        raise BadInput("A key on a token needs its PIN; give the passphrase file that holds it.")
-    return tokens.package_signer(uri, certificate, pin_file)
+    return tokens.package_signer(uri, certificate, tokens.needed_pin_file(pin_file))
 
 
 def plan(folder: Path, place: Path | None, signer: signing.Signer, at: datetime, whole: bool = False) -> Planned:

@@ -79,6 +79,13 @@ def parse_uri(uri: str) -> KeyPlace:
     return KeyPlace(Token(module, unquote(parts["token"])), unquote(parts.get("object", "")), number)
 
 
+def needed_pin_file(given: Path | None) -> Path:
+    """The PIN file of whoever wants to sign with a token. Raises BadInput where none was given."""
+    if given is None:
+        raise BadInput("A key on a token needs its PIN; give the passphrase file that holds it.")
+    return given
+
+
 def read_pin(path: Path) -> str:
     """The PIN of a file. Raises BadInput, without a word of its content."""
     try:
