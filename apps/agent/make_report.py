@@ -18,6 +18,7 @@ from . import chain
 from .action_store import FILE as ACTIONS_FILE
 from .action_store import read_section
 from .collect_agent import collect_agent
+from .collect_boot import collect_boot
 from .collect_gateway import collect_gateway
 from .collect_load import collect_load
 from .collect_mesh import collect_mesh
@@ -34,7 +35,7 @@ COUNTER_FILE = "counter.json"
 
 
 def collect(settings: Settings, enrolment: Enrolment) -> dict[str, Any]:
-    sections: dict[str, Any] = {"system": collect_system()}
+    sections: dict[str, Any] = {"system": collect_system() | collect_boot(run)}
     own = collect_agent(settings.state_directory, timestamps.now())
     if own is not None:
         sections["agent"] = own

@@ -53,7 +53,8 @@ options:
       - C(rings) is a list of C(name) with C(hosts), C(groups) or C(share_percent); hosts and groups come before shares.
       - C(gates) are C(failed_percent) (0), C(soak_seconds) (3600), C(sample_percent) (90), C(sample_hosts) (1),
         C(silence_seconds) (86400), C(audits) (true), and C(metrics), a list of C(name) (the way in a report, such as
-        C(system.uptime_seconds)) with C(most_ratio) or C(least_ratio) of the median of hosts that are not changed yet.
+        C(system.boot.userspace_milliseconds)) with C(most_ratio), C(least_ratio) or both, in times of the median of hosts
+        that are not changed yet.
       - C(windows) are times by site, lists of C(days), C(from) and C(until) in UTC.
       - C(error_budget_hosts) ends it when more hosts failed in all rings together, C(roll_back) (true) takes the change
         back then, and C(valid_days) (30) is its end.

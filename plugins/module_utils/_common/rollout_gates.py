@@ -124,7 +124,13 @@ def _read_metric(value: object, what: str) -> Metric:
     if not record.keys() & _METRIC_OPTIONAL:
         raise BadInput(f"A metric in the {what} has no limit; give most_ratio or least_ratio.")
     ratios = {name: _number(record[name], f"{name} in {about}", 0, 1e6) for name in record.keys() & _METRIC_OPTIONAL}
-    return Metric(fields.text(record, "name", about), ratios.get("most_ratio"), ratios.get("least_ratio"))
+    name, most, least = fields.text(record, "name", about), ratios.get("most_ratio"), ratios.get("least_ratio")
+    if most is not None and least is not None and least > most:
+        raise BadInput(
+            f"The metric {name} in the {what} has a least_ratio of {least:g} above its most_ratio of {most:g}, which"
+            " nothing can meet; exchange them, or leave one out."
+        )
+    return Metric(name, most, least)
 
 
 def _number(value: object, what: str, low: float, high: float) -> float:

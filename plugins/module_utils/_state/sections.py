@@ -28,6 +28,7 @@ MAX_LIVE_EPOCHS = 4
 MAX_ACTIONS = 20
 ACTION_STATES = ("accepted", "running", "done", "failed", "refused")
 SEAL_STATES = ("intact", "broken", "changed", "stale", "missing", "refused")
+_BOOT_STAGES = frozenset(f"{stage}_milliseconds" for stage in ("firmware", "loader", "kernel", "initrd", "userspace"))
 _SECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _PREFIX = re.compile(r"[0-9a-f.:]{2,45}/[0-9]{1,3}")
@@ -58,6 +59,11 @@ def _check_system(section: dict[str, Any], what: str) -> None:
         fields.text(section, name, what)
     for name in ("uptime_seconds", "memory_total_bytes", "cpu_count"):
         fields.integer(section, name, what)
+    # of agents that tell, once the boot is finished
+    boot = fields.record(section.get("boot", {}), f"the boot in {what}")
+    for name in boot:
+        if name in _BOOT_STAGES:
+            fields.integer(boot, name, f"the boot in {what}")
 
 
 def _check_agent(section: dict[str, Any], what: str) -> None:

@@ -192,6 +192,12 @@ def test_its_state_is_kept_as_data() -> None:
         ),
         ({"gates": {"soak": 1}}, "unknown fields: soak"),
         ({"gates": {"metrics": [{"name": "x"}]}}, "has no limit; give most_ratio or least_ratio"),
+        (
+            {"gates": {"metrics": [{"name": "x", "least_ratio": 2, "most_ratio": "1.5"}]}},
+            "The metric x in the gates of the rollout editor-2 has a least_ratio of 2 above its most_ratio of 1.5",
+        ),
+        ({"gates": {"metrics": [{"name": "x", "most_ratio": "much"}]}}, "most_ratio in a metric in .* is no number"),
+        ({"gates": {"metrics": [{"most_ratio": 2}]}}, "metric in gates of the rollout editor-2 lacks name"),
         ({"gates": {"audits": "yes"}}, "is neither true nor false"),
         ({"roll_back": 1}, "is neither true nor false"),
         ({"expires": "tomorrow"}, "is not a UTC time"),

@@ -47,6 +47,7 @@ GOOD: dict[str, Any] = {
             "memory_total_bytes": 1,
             "cpu_count": 1,
             "agent_version": "0.1.0",
+            "boot": {"kernel_milliseconds": 1500, "userspace_milliseconds": 12346},
         },
         "mesh": {
             "interface": "bocage0",
@@ -93,6 +94,7 @@ def test_signed_and_verified(signed_estate: Any) -> None:
 def test_later_sections_and_fields_pass() -> None:
     assert Report.from_payload(changed("sections/later", {"any": [1]})).sections["later"] == {"any": [1]}
     assert Report.from_payload(changed("sections/mesh/later", 1)).sections["mesh"]["later"] == 1
+    assert Report.from_payload(changed("sections/system/boot/later", "x")).sections["system"]["boot"]["later"] == "x"
 
 
 def test_a_seal_that_was_refused_can_be_reported() -> None:
@@ -140,6 +142,9 @@ def test_an_interface_that_is_down_can_be_reported() -> None:
         ("sections/system/hostname", "a" * 513),
         ("sections/system/uptime_seconds", -1),
         ("sections/system/os", None),
+        ("sections/system/boot", []),
+        ("sections/system/boot/userspace_milliseconds", -1),
+        ("sections/system/boot/userspace_milliseconds", "12"),
         ("sections/mesh/interface", "a/b"),
         ("sections/mesh/backend", "magic"),
         ("sections/mesh/backend", []),
