@@ -34,12 +34,10 @@ Measure = Callable[..., list[PathSize]]
 
 def collect_mtu(run: Run, mesh_directory: Path, state_directory: Path, measurer: Measure = measure) -> list[Any]:
     """What the section `mesh` says in `paths`: those that were measured, those that carry too little first."""
-    paths = _read(mesh_directory / PATHS_FILE, list)
-    cache = _read(state_directory / CACHE_FILE, dict)
+    paths, known = known_paths(mesh_directory, state_directory)
     if not paths:
         return []
     now = int(timestamps.now().timestamp())
-    known = {path["address"]: _usable(cache.get(path["address"]), path) for path in paths}
     due = [path for path in paths if known[path["address"]].get("until", 0) <= now]
     # else those behind many dead ones would wait for ever
     due.sort(key=lambda path: known[path["address"]].get("until", 0))
@@ -56,6 +54,13 @@ def collect_mtu(run: Run, mesh_directory: Path, state_directory: Path, measurer:
     ]
     measured.sort(key=lambda path: (path["measured"] >= path["planned"], path["peer"]))
     return measured[:MAX_PATHS]
+
+
+def known_paths(mesh_directory: Path, state_directory: Path) -> tuple[list[Any], dict[str, dict[str, Any]]]:
+    """The paths as planned, and by address what is remembered of each; `size` is None where nobody answered."""
+    paths = _read(mesh_directory / PATHS_FILE, list)
+    cache = _read(state_directory / CACHE_FILE, dict) if paths else {}
+    return paths, {path["address"]: _usable(cache.get(path["address"]), path) for path in paths}
 
 
 def _usable(entry: object, path: Mapping[str, Any]) -> dict[str, Any]:

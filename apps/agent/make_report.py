@@ -41,7 +41,7 @@ def collect(settings: Settings, enrolment: Enrolment) -> dict[str, Any]:
         sections["agent"] = own
     if settings.mesh_interface is not None:
         sections["mesh"] = collect_mesh(run, settings.mesh_interface, settings.mesh_directory, enrolment.mesh_key)
-        sections["mesh"]["paths"] = collect_sizes(settings, sections["mesh"]["drift"])
+        sections["mesh"] |= collect_paths(settings, sections["mesh"]["drift"])
     if settings.lan_interface is not None:
         sections["gateway"] = collect_gateway(
             run, settings.lan_interface, settings.mesh_interface, settings.nftables_directory
@@ -62,17 +62,22 @@ def collect(settings: Settings, enrolment: Enrolment) -> dict[str, Any]:
     return sections
 
 
-def collect_sizes(settings: Settings, problems: list[str]) -> list[Any]:
-    """What `mesh` says of the sizes of packets; a measurement that fails is said with what else is wrong."""
+def collect_paths(settings: Settings, problems: list[str]) -> dict[str, Any]:
+    """What `mesh` says of paths: sizes of packets, and how long they take. What fails is said with what else is wrong."""
+    found: dict[str, Any] = {"paths": []}
     if not (settings.mesh_directory / "paths.json").exists():
-        return []
+        return found
     from .collect_mtu import collect_mtu
+    from .collect_round_trip import collect_round_trip
 
     try:
-        return collect_mtu(run, settings.mesh_directory, settings.state_directory)
+        found["paths"] = collect_mtu(run, settings.mesh_directory, settings.state_directory)
+        round_trip = collect_round_trip(settings.mesh_directory, settings.state_directory)
+        if round_trip is not None:
+            found["round_trip_microseconds"] = round_trip
     except (BocageError, OSError, ValueError, KeyError) as error:
         problems.append(sentence(f"The paths of this host could not be measured: {error}"))
-        return []
+    return found
 
 
 def collect_seals(settings: Settings) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Literal, Self
 
@@ -35,6 +35,8 @@ class Echo:
         self._sockets: dict[int, socket.socket] = {}
         self._identifier = int.from_bytes(os.urandom(2), "big")
         self._sequence = 0
+        self.least_seconds: dict[str, float] = {}
+        """By address that answered, the shortest time to and fro so far."""
 
     def __enter__(self) -> Self:
         return self
@@ -49,14 +51,15 @@ class Echo:
         """How one packet of the given size fared to each address."""
         fates: dict[str, Fate] = dict.fromkeys(sizes, "lost")
         for _attempt in range(attempts):
-            waiting: dict[tuple[int, int], str] = {}
+            waiting: dict[tuple[int, int], tuple[str, float]] = {}
             for count, address in enumerate(address for address in sizes if fates[address] == "lost"):
                 if count % 32 == 31:
                     # a burst would be lost in the queues of the host itself
                     self._receive(waiting, fates, 0.005)
                 self._sequence = self._sequence + 1 & 0xFFFF
+                sent_at = time.monotonic()
                 if self._send(address, sizes[address]):
-                    waiting[version_of(address), self._sequence] = address
+                    waiting[version_of(address), self._sequence] = address, sent_at
                 else:
                     fates[address] = "refused"
             self._receive(waiting, fates, self._timeout)
@@ -87,7 +90,9 @@ class Echo:
             return False
         return True
 
-    def _receive(self, waiting: dict[tuple[int, int], str], fates: dict[str, Fate], seconds: float) -> None:
+    def _receive(
+        self, waiting: dict[tuple[int, int], tuple[str, float]], fates: dict[str, Fate], seconds: float
+    ) -> None:
         deadline = time.monotonic() + seconds
         while waiting and (left := deadline - time.monotonic()) > 0:
             ready, _writable, _failed = select.select(list(self._sockets.values()), [], [], left)
@@ -96,9 +101,22 @@ class Echo:
                 found = answer(one.recv(65535), version)
                 if found is None or found[0] != self._identifier:
                     continue
-                address = waiting.pop((version, found[1]), None)
-                if address is not None:
+                answered = waiting.pop((version, found[1]), None)
+                if answered is not None:
+                    address, sent_at = answered
                     fates[address] = "passed"
+                    taken = time.monotonic() - sent_at
+                    self.least_seconds[address] = min(taken, self.least_seconds.get(address, taken))
+
+
+def round_trips(echo: Echo, addresses: Sequence[str]) -> dict[str, float]:
+    """Seconds that a small packet takes to and fro, by address that answers; the least of two.
+
+    The first one may have to wait for a handshake, which says nothing of the path.
+    """
+    fates = echo.round(dict.fromkeys(addresses, SMALL), attempts=1)
+    echo.round({address: SMALL for address, fate in fates.items() if fate == "passed"}, attempts=1)
+    return {address: echo.least_seconds[address] for address in addresses if address in echo.least_seconds}
 
 
 def largest_passing(

@@ -100,6 +100,9 @@ def _check_mesh(section: dict[str, Any], what: str) -> None:
         raise fields.malformed(what, f"needs a list of at most {MAX_PATHS} paths")
     for path in paths:
         _check_path(fields.record(path, f"a path in {what}"), f"a path in {what}")
+    # where a peer answered
+    if "round_trip_microseconds" in section:
+        fields.integer(section, "round_trip_microseconds", what)
     # of agents that know epochs of keys; null where the interface has a key that is none of this host's
     if section.get("epoch") is not None:
         fields.integer(section, "epoch", what)

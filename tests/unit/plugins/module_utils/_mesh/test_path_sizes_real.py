@@ -26,6 +26,14 @@ def run(command):
 print(json.dumps([size.to_dict() for size in measure(run, json.loads(sys.argv[2]), timeout=0.4)]))
 """
 
+ROUND_TRIPS = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from bocage_core._mesh.echo import Echo, round_trips
+with Echo(0.4) as echo:
+    print(json.dumps(round_trips(echo, json.loads(sys.argv[2]))))
+"""
+
 
 class Pair:
     """A home behind a router and a hub before it, joined by a tunnel over IPv4 and one over IPv6."""
@@ -171,3 +179,11 @@ def test_a_peer_that_does_not_answer_is_no_finding(pair: Pair) -> None:
     paths = json.dumps([{"peer": "gone", "address": "fd7b:4c1e:90a4:9::9", "mtu": 1420}])
     (path,) = json.loads(pair.home.must(sys.executable, "-c", MEASURE, str(LIBRARY), paths))
     assert (path["measured"], path["interface"], path["finding"]) == (None, None, None)
+
+
+def test_how_long_a_packet_takes_is_measured_too(pair: Pair) -> None:
+    pair.widths(tunnel=1420)
+    addresses = [_inner(HUB, 4), _inner(HUB, 6), "fd7b:4c1e:90a4:9::9"]
+    near = json.loads(pair.home.must(sys.executable, "-c", ROUND_TRIPS, str(LIBRARY), json.dumps(addresses)))
+    assert near.keys() == {_inner(HUB, 4), _inner(HUB, 6)}, "who is silent is left out"
+    assert all(0 < taken < 0.4 for taken in near.values())
