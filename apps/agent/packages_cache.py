@@ -19,8 +19,9 @@ from bocage_core._common import atomic, timestamps
 from bocage_core._common.errors import BocageError
 from bocage_core._common.refused import Refused
 
+from . import packages_fetched
 from .packages_ports import Library, Offer, Progress
-from .packages_store import Record, Store, put_record
+from .packages_store import Record, Store, put_facts, put_record
 
 # A clock that was corrected by some minutes makes no record one of the future.
 _CLOCK_WINDOW = timedelta(minutes=10)
@@ -84,8 +85,10 @@ class Cache:
             metadata=metadata,
             accepted_at=timestamps.write(self._clock()),
         )
+        fetched = packages_fetched.added(self._store.fact("fetched"), self._library.taken(), self._clock())
         with self._store.step() as step:
             put_record(step, record)
+            put_facts(step, {"fetched": fetched})
         return record
 
     def accepted(self, sha256: str, *, offline: bool) -> Record:

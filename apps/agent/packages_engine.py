@@ -12,7 +12,7 @@ from bocage_core._common import timestamps
 from bocage_core._common.errors import BocageError
 from bocage_core._common.refused import Refused
 
-from . import packages_asked, packages_audits
+from . import packages_asked, packages_audits, packages_fetched
 from . import packages_plan as plans
 from .packages_cache import Cache
 from .packages_changes import Foreseen, Standing, with_plan, without
@@ -200,10 +200,11 @@ class Engine:
 
     def _refresh(self) -> None:
         versions = self._library.update()
-        now = timestamps.write(self._clock())
-        rows = self._store.rows().values()
+        now, rows = timestamps.write(self._clock()), self._store.rows().values()
         kept = self._library.kept({row.name: row.version for row in rows if row.version is not None})
-        self._store.set_facts({"last_update_at": now, "metadata": versions, "last_problem": "", "kept": kept})
+        fetched = packages_fetched.added(self._store.fact("fetched"), self._library.taken(), self._clock())
+        facts = {"last_update_at": now, "metadata": versions, "last_problem": "", "kept": kept, "fetched": fetched}
+        self._store.set_facts(facts)
         self._log(f"metadata: {', '.join(f'{role} {number}' for role, number in sorted(versions.items())[:6])}")
 
     def _refresh_if_possible(self, *, wanted: bool = True) -> bool:

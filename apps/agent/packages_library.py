@@ -15,6 +15,7 @@ from bocage_core._common.refused import Refused
 from bocage_core._packages import acceptance, manifest, replica_choice, repository_client, versions
 from bocage_core._packages.certificates import Trust
 from bocage_core._packages.container import open_container
+from bocage_core._packages.fetcher import Traffic, replica_url
 from bocage_core._packages.kinds import kind_of_path, kind_of_section
 from bocage_core._packages.matching import Machine, matches
 from bocage_core._packages.offers import offers as offers_for
@@ -23,7 +24,7 @@ from bocage_core._packages.requests import Request, parse_requests
 from bocage_core._packages.rollout_document import MAX_BYTES, PATH
 
 from .packages_addresses import own_addresses
-from .packages_ports import Accepted, Offer, Progress, Solution, Unreachable
+from .packages_ports import Accepted, Offer, Progress, Solution, Taken, Unreachable
 from .packages_rollouts import Kept, keep_to
 from .packages_settings import PackageSettings
 
@@ -72,6 +73,14 @@ class PackageLibrary:
     def versions(self) -> dict[str, int]:
         found = self._client.listing(stale=True)
         return {"root": found.root, "timestamp": found.timestamp, "snapshot": found.snapshot}
+
+    def taken(self) -> Taken:
+        own = {replica_url(one) for one in replica_choice.of_site(self._settings.replicas, self._settings.site)}
+        counts = {"site": Traffic(), "elsewhere": Traffic()}
+        for url, traffic in {} if self._client_ is None else self._client_.drain_taken().items():
+            counts["site" if url in own else "elsewhere"].add(traffic)
+        site, elsewhere = counts["site"], counts["elsewhere"]
+        return Taken(site.bytes, site.requests, elsewhere.bytes, elsewhere.requests, bool(own))
 
     def kept(self, installed: Mapping[str, str]) -> Mapping[str, Any]:
         if self._kept is None:

@@ -42,6 +42,18 @@ class Offer:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """What came over a network, of metadata and packages: from copies of the host's own site, and from elsewhere."""
+
+    site_bytes: int = 0
+    site_requests: int = 0
+    elsewhere_bytes: int = 0
+    elsewhere_requests: int = 0
+    site_has_copy: bool = False
+    """Whether the host knows of any copy at its own site."""
+
+
+@dataclass(frozen=True)
 class Accepted:
     """What the acceptance rule found in a file that it let pass."""
 
@@ -75,6 +87,9 @@ class Library(Protocol):
 
     def versions(self) -> dict[str, int]:
         """Of the metadata that is known, by role, as of the last update."""
+
+    def taken(self) -> Taken:
+        """What came since this was asked last."""
 
     def kept(self, installed: Mapping[str, str]) -> Mapping[str, Any]:
         """What rollouts let this host have, as plain data, by the last update; `installed` has versions by package."""

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bocage_core._common import canonical
+from bocage_core._common import canonical, timestamps
 
+from . import packages_fetched
 from .commands import sentence
 from .packages_store import Row, Store
 
@@ -64,7 +66,7 @@ def state_of(folder: Path) -> dict[str, Any]:
         store.close()
 
 
-def section(folder: Path) -> dict[str, Any] | None:
+def section(folder: Path, now: datetime | None = None) -> dict[str, Any] | None:
     """The section `packages` of the report; None on a host that never had any."""
     store = Store.read(folder)
     if store is None:
@@ -112,6 +114,7 @@ def section(folder: Path) -> dict[str, Any] | None:
             "interrupted": [one.name for one in store.pending()],
             "metadata": store.fact("metadata") or {},
             "rollouts": rollouts(store, rows),
+            "fetched": packages_fetched.section(store.fact("fetched"), now or timestamps.now()),
             "last_update_at": store.fact("last_update_at"),
             "last_problem": sentence(store.fact("last_problem") or ""),
         }

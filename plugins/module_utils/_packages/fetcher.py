@@ -61,6 +61,13 @@ class Traffic:
     requests: int = 0
     bytes: int = 0
 
+    def add(self, other: Traffic) -> None:
+        self.requests += other.requests
+        self.bytes += other.bytes
+
+    def since(self, before: Traffic) -> Traffic:
+        return Traffic(self.requests - before.requests, self.bytes - before.bytes)
+
 
 class Fetcher(tuf.FetcherInterface):
     """Transfers from the replicas of one client; a context manager, as it keeps connections. Not inside a running loop.

@@ -24,7 +24,7 @@ MAX_REPLICAS = 32
 MAX_NETWORKS = 64
 MAX_WEIGHT = 1000
 _REQUIRED = frozenset({"url"})
-_OPTIONAL = frozenset({"networks", "priority", "weight"})
+_OPTIONAL = frozenset({"networks", "priority", "weight", "site"})
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Replica:
     priority: int = 0
     weight: int = 1
     """Its share of the hosts, beside the others of the same priority."""
+    site: str = ""
+    """Where it is, which decides nothing: reports tell how much comes from copies of the host's own site."""
 
 
 def read_replicas(value: object, what: str, url: Any) -> tuple[Replica, ...]:
@@ -46,7 +48,7 @@ def read_replicas(value: object, what: str, url: Any) -> tuple[Replica, ...]:
 
 
 def _read(record: Mapping[str, Any], what: str, url: Any) -> Replica:
-    given = {"networks": [], "priority": 0, "weight": 1, **record}
+    given = {"networks": [], "priority": 0, "weight": 1, "site": "", **record}
     fields.only(dict(record), _REQUIRED, _OPTIONAL, what)
     networks = fields.texts(given, "networks", what, most=MAX_NETWORKS)
     try:
@@ -60,7 +62,13 @@ def _read(record: Mapping[str, Any], what: str, url: Any) -> Replica:
         networks=known,
         priority=fields.integer(given, "priority", what, 0, 1000),
         weight=fields.integer(given, "weight", what, 1, MAX_WEIGHT),
+        site=fields.text(given, "site", what),
     )
+
+
+def of_site(replicas: Iterable[Replica], site: str) -> list[str]:
+    """Addresses of those that are at a site; none for a host of no site."""
+    return [one.url for one in replicas if site and one.site == site]
 
 
 def in_order(replicas: Sequence[Replica], host_id: str, addresses: Iterable[Address]) -> list[str]:

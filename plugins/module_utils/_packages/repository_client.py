@@ -25,7 +25,7 @@ from .._common.refused import Code, Refused
 from . import repository_layout as layout
 from . import repository_lists
 from . import tuf_library as tuf
-from .fetcher import Fetcher, Limits, replica_url
+from .fetcher import Fetcher, Limits, Traffic, replica_url
 from .repository_cache import Cache, Target
 from .repository_download import Download
 from .repository_reading import load_data
@@ -91,6 +91,7 @@ class Client:
         self._metadata = folder / "metadata"
         self._packages = folder / "packages"
         self._cache = Cache(folder / "targets.sqlite")
+        self._taken: dict[str, Traffic] = {}
 
     def update(self, replicas: Sequence[str] | None = None, at: datetime | None = None) -> Listing:
         """Ask the replicas, in order, until one is fresh and whole. Nothing that is known changes otherwise.
@@ -165,13 +166,24 @@ class Client:
             if download.is_there():
                 return download.path
             for url in self._urls(replicas):
+                before = replace(fetcher.traffic)
                 try:
-                    return download.from_replica(url)
+                    path = download.from_replica(url)
+                    self._took(url, fetcher.traffic.since(before))
+                    return path
                 except tuf.exceptions.DownloadError as error:
                     failures.append(translated(error, url, target.path))
                 except Refused as error:
                     failures.append(error)
         raise _worst(failures)
+
+    def drain_taken(self) -> dict[str, Traffic]:
+        """By replica, what was taken from it since this was asked last; what was refused or broke off is no part of it."""
+        taken, self._taken = self._taken, {}
+        return taken
+
+    def _took(self, url: str, traffic: Traffic) -> None:
+        self._taken.setdefault(url, Traffic()).add(traffic)
 
     def clean(self, keep: Sequence[Target] = ()) -> list[str]:
         """Remove the files of packages but those of `keep`; names of what went."""
@@ -184,7 +196,7 @@ class Client:
 
     def _update_from(self, url: str, now: datetime, fetcher: Fetcher, failures: tuple[str, ...]) -> Listing:
         fetcher.begin()
-        before = fetcher.traffic.requests, fetcher.traffic.bytes
+        before = replace(fetcher.traffic)
         try:
             updater = Updater(self._metadata, f"{url}{layout.METADATA}/", fetcher, self._root, now)
         except (tuf.exceptions.RepositoryError, ValueError) as error:
@@ -198,9 +210,14 @@ class Client:
             raise BocageError(f"The folder {self._metadata} cannot be written: {error.strerror}.") from error
         state = {**found.state, "replica": url, "checked_at": timestamps.write(now)}
         self._cache.replace(found.lists, found.reachable, state)
-        requests, count = fetcher.traffic.requests - before[0], fetcher.traffic.bytes - before[1]
+        traffic = fetcher.traffic.since(before)
+        self._took(url, traffic)
         return replace(
-            self.listing(now), failures=failures, requests=requests, bytes=count, lists_loaded=len(found.lists)
+            self.listing(now),
+            failures=failures,
+            requests=traffic.requests,
+            bytes=traffic.bytes,
+            lists_loaded=len(found.lists),
         )
 
     def _urls(self, replicas: Sequence[str] | None) -> list[str]:

@@ -194,6 +194,8 @@ def _check_packages(section: dict[str, Any], what: str) -> None:
     if section.get("last_update_at") is not None:
         timestamps.parse(section["last_update_at"], f"last_update_at of {what}")
     fields.text(section, "last_problem", what)
+    if "fetched" in section:
+        _check_fetched(fields.record(section["fetched"], f"what was fetched in {what}"), f"what was fetched in {what}")
     for role in fields.record(section.get("metadata"), f"the metadata in {what}"):
         fields.integer(section["metadata"], role, f"the metadata in {what}")
     _check_rollouts(fields.record(section.get("rollouts", {}), f"the rollouts in {what}"), what)
@@ -216,6 +218,15 @@ def _check_packages(section: dict[str, Any], what: str) -> None:
         entry = fields.record(audit, f"an audit in {what}")
         for key in ("answer", "reason"):
             fields.text(entry, key, what)
+
+
+def _check_fetched(fetched: dict[str, Any], what: str) -> None:
+    """From copies of the host's own site and from elsewhere; no share where nothing came, or where there is no copy."""
+    timestamps.parse(fetched.get("since"), f"since of {what}")
+    for name in ("site_bytes", "site_requests", "elsewhere_bytes", "elsewhere_requests"):
+        fields.integer(fetched, name, what)
+    if "site_percent" in fetched:
+        fields.integer(fetched, "site_percent", what, 0, 100)
 
 
 def _check_rollouts(rollouts: dict[str, Any], what: str) -> None:

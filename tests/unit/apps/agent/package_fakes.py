@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bocage_agent.packages_engine import Engine
-from bocage_agent.packages_ports import Accepted, Offer, Progress, Solution
+from bocage_agent.packages_ports import Accepted, Offer, Progress, Solution, Taken
 from bocage_agent.packages_runner import Runner
 from bocage_agent.packages_settings import PackageSettings, from_document
 from bocage_agent.packages_store import Row, Store
@@ -34,6 +34,7 @@ class FakeLibrary:
     refuse: dict[str, str] = field(default_factory=dict)
     accepted: list[str] = field(default_factory=list)
     executable: bool = True
+    came: Taken = field(default_factory=Taken)
 
     def add(self, package: str, version: str, setup: str = "", **fields: Any) -> Offer:
         extra = fields.pop("files", {})
@@ -59,6 +60,10 @@ class FakeLibrary:
 
     def versions(self) -> dict[str, int]:
         return {"timestamp": self.number, "root": 1}
+
+    def taken(self) -> Taken:
+        came, self.came = self.came, Taken(site_has_copy=self.came.site_has_copy)
+        return came
 
     def kept(self, installed: Mapping[str, str]) -> Mapping[str, Any]:
         return {}

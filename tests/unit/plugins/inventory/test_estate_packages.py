@@ -29,6 +29,14 @@ PACKAGES: dict[str, Any] = {
 WAITING = {"package": "fonts", "state": "NEED-INSTALL", "version": None, "wanted": "2.0", "reason": ""}
 FAILED = {"package": "tool", "state": "ERROR", "version": "1", "wanted": "2", "reason": "The licence is missing."}
 RING = {"ring": 2, "pending": True, "taken": False, "digest": "a" * 64}
+FETCHED = {
+    "since": "2026-11-20T00:00:00Z",
+    "site_bytes": 300,
+    "site_requests": 3,
+    "elsewhere_bytes": 100,
+    "elsewhere_requests": 1,
+    "site_percent": 75,
+}
 GROUPS = ("packages_need_upgrade", "packages_error", "drift_packages")
 
 
@@ -49,6 +57,11 @@ def test_versions_are_a_variable_of_their_own(folder: Any) -> None:
     assert reported["sections"]["packages"]["metadata"] == {"root": 1, "timestamp": 7}
     assert "installed" not in reported["sections"]["packages"]
     assert groups(loaded) == [] and "packages" not in reported["drift"]
+
+
+def test_from_where_packages_came_is_a_figure_to_compare(folder: Any) -> None:
+    reported = load(folder, fetched=FETCHED).reported()
+    assert reported["sections"]["packages"]["fetched"] == FETCHED
 
 
 def test_the_groups_exist_also_when_they_are_empty(folder: Any) -> None:
@@ -116,6 +129,12 @@ def test_what_does_not_mend_itself_is_drift(folder: Any, changes: Any, expected:
         {"rollouts": {"editor-2": {**RING, "ring": 21}}},
         {"rollouts": {"editor-2": {**RING, "audited_at": "soon"}}},
         {"rollouts": {"editor-2": {"digest": "a" * 64, "taken": True}}},
+        {"fetched": []},
+        {"fetched": {**FETCHED, "since": "yesterday"}},
+        {"fetched": {**FETCHED, "site_bytes": -1}},
+        {"fetched": {**FETCHED, "elsewhere_requests": None}},
+        {"fetched": {**FETCHED, "site_percent": 101}},
+        {"fetched": {**FETCHED, "site_percent": "75"}},
         {"last_update_at": "yesterday"},
         {"last_problem": None},
         {"interrupted": ["{{ evil }}\n"]},

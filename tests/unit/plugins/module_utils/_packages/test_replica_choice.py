@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from bocage_core._common.errors import BocageError
-from bocage_core._packages.replica_choice import Replica, in_order, read_replicas
+from bocage_core._packages.replica_choice import Replica, in_order, of_site, read_replicas
 
 URL = re.compile(r"https?://\S+")
 HERE = [ipaddress.ip_address("192.0.2.9"), ipaddress.ip_address("2001:db8::9")]
@@ -41,6 +41,13 @@ def test_one_that_joins_or_leaves_moves_nobody_else() -> None:
     assert moved and {after[host] for host in moved} == {"http://c/"}
 
 
+def test_where_a_replica_is_says_which_are_of_a_site_and_orders_nothing() -> None:
+    replicas = [Replica("http://a/", site="lyon"), Replica("http://b/", site="bergen"), Replica("http://c/")]
+    assert of_site(replicas, "lyon") == ["http://a/"]
+    assert of_site(replicas, "oslo") == of_site(replicas, "") == []
+    assert in_order(replicas, "x", []) == in_order([Replica(one.url) for one in replicas], "x", [])
+
+
 def test_plain_data() -> None:
     (found,) = read_replicas([{"url": "http://a/", "networks": ["192.0.2.0/24"], "weight": 2}], "x", URL)
     assert (found.networks, found.priority, found.weight) == ((ipaddress.ip_network("192.0.2.0/24"),), 0, 2)
@@ -57,7 +64,8 @@ def test_plain_data() -> None:
             "have one that is none: .*write for example 192.0.2.0/24",
         ),
         ([{"url": "http://a/", "weight": 0}], "from 1 to 1000 in weight"),
-        ([{"url": "http://a/", "site": "x"}], "unknown fields: site"),
+        ([{"url": "http://a/", "colour": "x"}], "unknown fields: colour"),
+        ([{"url": "http://a/", "site": None}], "site"),
     ],
 )
 def test_what_cannot_be(value: Any, sentence: str) -> None:

@@ -21,6 +21,7 @@ DOCS = Path(__file__).parents[5] / "docs" / "rollouts.md"
 GATES: dict[str, tuple[dict[str, str], int, int, int]] = {
     "system.boot.userspace_milliseconds": ({"most_ratio": "1.5"}, 12000, 18000, 18100),
     "mesh.round_trip_microseconds": ({"most_ratio": "2"}, 15000, 30000, 30100),
+    "packages.fetched.site_percent": ({"least_ratio": "0.8"}, 90, 72, 71),
 }
 
 
