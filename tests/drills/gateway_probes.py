@@ -29,6 +29,8 @@ class Probes:
     broken: list[str] = field(default_factory=list)
     lost_at: dict[str, list[str]] = field(default_factory=dict)
     """When the last answer before each lost stretch came, to compare with what hosts logged then."""
+    said: dict[str, list[str]] = field(default_factory=dict)
+    """What ping said beside answers: who found a target unreachable, or why nothing could be sent."""
 
 
 def _lost(lines: str) -> tuple[int, int, float, list[str]]:
@@ -50,6 +52,12 @@ def _lost(lines: str) -> tuple[int, int, float, list[str]]:
         if following > number + 1
     ]
     return max(numbers), max(numbers) - len(set(numbers)), gap, lost_at
+
+
+def _said(lines: str) -> list[str]:
+    """The first lines that are neither answers nor the summary."""
+    others = [line for line in lines.splitlines()[1:] if line.strip() and " bytes from " not in line]
+    return [line for line in others if not re.match(r"--- |rtt |[0-9]+ packets ", line)][:20]
 
 
 @contextmanager
@@ -87,4 +95,5 @@ def held(host: str, targets: Mapping[str, str]) -> Iterator[Probes]:
             gap,
             lost_at,
         )
+        found.said[name] = _said(answers)
     print(f"probes from {host}: {found}")
