@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from bocage_core._common.errors import BadInput
 
+from . import packages_directory
 from . import packages_plan as plans
 from .packages_ports import Library, Offer
 from .packages_settings import PackageSettings
@@ -32,6 +33,7 @@ def going(
     """
     rows, requests = store.rows(), store.requests()
     required = {one for request in settings.require for one in library.names(request)} | {settings.host_package}
+    required |= packages_directory.required(settings, rows)
     installed: list[str] = []
     absent: list[str] = []
     for name in names:

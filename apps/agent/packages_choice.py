@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bocage_core._common.errors import BadInput, BocageError
 from bocage_core._packages import explanations, solver
-from bocage_core._packages.requests import Request, parse_request, parse_requests
+from bocage_core._packages.requests import Constraint, Request, parse_requests
 from bocage_core._packages.universe import Candidate, Goal, Installed, Rule, Universe, Wanted
 from bocage_core._packages.versions import Version
 
@@ -19,7 +19,7 @@ _MAX_NAMES = 20_000
 
 
 def choose(
-    requests: Iterable[str],
+    requests: Iterable[str | Request],
     forbidden: Iterable[str],
     installed: Mapping[str, Offer],
     offers: Callable[[str], Sequence[Offer]],
@@ -29,6 +29,9 @@ def choose(
     wanted: list[Request] = []
     missing: dict[str, str] = {}
     for text in requests:
+        if isinstance(text, Request):
+            wanted.append(text)
+            continue
         try:
             wanted += parse_requests(text)
         except BadInput as error:
@@ -37,7 +40,8 @@ def choose(
     bans = [Rule(Request(name, ()), _SETTINGS) for name in forbidden]
     bans += [Rule(Request(name, ()), reason) for name, reason in kept.withheld.items()]
     pins = [
-        Rule(parse_request(f"{name}(={version})"), reason) for name, (version, _hash, reason) in kept.versions.items()
+        Rule(Request(name, (Constraint("=", Version.parse(version)),)), reason)
+        for name, (version, _hash, reason) in kept.versions.items()
     ]
     goal = Goal(
         pins=tuple(pins),

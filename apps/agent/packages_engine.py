@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from bocage_core._common import timestamps
 from bocage_core._common.errors import BocageError
 from bocage_core._common.refused import Refused
+from bocage_core._packages.requests import Request
 
-from . import packages_asked, packages_audits, packages_fetched
+from . import packages_asked, packages_audits, packages_directory, packages_fetched
 from . import packages_plan as plans
 from .packages_cache import Cache
 from .packages_changes import Foreseen, Standing, with_plan, without
@@ -285,14 +286,15 @@ class Engine:
         """`staying` are packages whose removal was asked for, and is taken back."""
         rows = self._store.rows()
         rows |= {name: replace(rows[name], wanted=None) for name in staying if name in rows and rows[name].wanted == ""}
-        requests = [*self._settings.require, *(asked[name] for name in asked if name not in self._settings.forbidden)]
-        if self._settings.host_package is not None:
-            requests.insert(0, self._settings.host_package)
         offers = self._library.offers if online else self._cache.offers
+        requests: list[str | Request] = [
+            *packages_directory.of_settings(self._settings, rows, offers),
+            *(asked[name] for name in asked if name not in self._settings.forbidden),
+        ]
         kept = self._store.fact("kept") or {}
         halfway = {name for name, row in rows.items() if row.version is None and self._store.uninstall(name)}
 
-        def solve(given: Sequence[str], staying: Mapping[str, Offer]) -> Solution:
+        def solve(given: Sequence[str | Request], staying: Mapping[str, Offer]) -> Solution:
             return self._library.solve(given, self._settings.forbidden, staying, offers, renew, kept)
 
         plan = self._trials.hold(plans.make_plan(requests, rows, self._settings.forbidden, solve, halfway))

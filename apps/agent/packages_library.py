@@ -153,7 +153,7 @@ class PackageLibrary:
 
     def solve(
         self,
-        requests: Iterable[str],
+        requests: Iterable[str | Request],
         forbidden: Iterable[str],
         installed: Mapping[str, Offer],
         offers: Callable[[str], Sequence[Offer]],

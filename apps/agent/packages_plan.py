@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bocage_core._packages.requests import Request
+
 from .packages_ports import CONTROL_ONLY, Offer, Solution
 from .packages_store import Row
 
 # From requests and what is installed and may stay, to what shall be there.
-Solve = Callable[[Sequence[str], Mapping[str, Offer]], Solution]
+Solve = Callable[[Sequence[str | Request], Mapping[str, Offer]], Solution]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def installed_offers(rows: Mapping[str, Row]) -> dict[str, Offer]:
 
 
 def make_plan(
-    requests: Sequence[str],
+    requests: Sequence[str | Request],
     rows: Mapping[str, Row],
     forbidden: Collection[str],
     solve: Solve,

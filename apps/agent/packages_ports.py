@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bocage_core._common.errors import BocageError
+from bocage_core._packages.requests import Request
 
 # Types of packages that hold settings and dependencies and are never executed to be there.
 CONTROL_ONLY = frozenset({"group", "host", "unit", "profile", "selfservice", "self-service", "policy", "waptwua"})
@@ -110,14 +111,14 @@ class Library(Protocol):
 
     def solve(
         self,
-        requests: Iterable[str],
+        requests: Iterable[str | Request],
         forbidden: Iterable[str],
         installed: Mapping[str, Offer],
         offers: Callable[[str], Sequence[Offer]],
         renew: Callable[[str], bool],
         kept: Mapping[str, Any],
     ) -> Solution:
-        """What to have for the requests, of which the first counts most; what is installed and no setting is kept.
+        """What to have for the requests, texts or read ones, of which the first counts most; what is installed and no setting is kept.
 
         `renew` says of which packages a newer version is wanted, `kept` to what rollouts hold the host.
         """

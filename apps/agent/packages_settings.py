@@ -11,6 +11,7 @@ from typing import Any
 
 from bocage_core._common import atomic, canonical, fields
 from bocage_core._common.errors import BadInput, BocageError
+from bocage_core._packages.kinds import DIRECTORY_NAME
 from bocage_core._packages.replica_choice import Replica, read_replicas
 
 from .packages_platform import Places, places, settings_file
@@ -34,6 +35,8 @@ _OPTIONAL = frozenset(
         "offline_record_days",
         "limits",
         "self_service",
+        "units",
+        "profiles",
         "directories",
         "trust",
     }
@@ -70,6 +73,10 @@ class PackageSettings:
     limits: Limits
     self_service: Mapping[str, tuple[str, ...]]
     """By group of users, names of packages (or beginnings, with a star) that its members may install and remove."""
+    units: tuple[str, ...]
+    """Organisational units that the host lies in, outermost first: packages that it has where the repository has them."""
+    profiles: tuple[str, ...]
+    """Groups of the directory that the host is a member of; likewise."""
     places: Places
     document: Mapping[str, Any] = field(default_factory=dict)
     """All of the file, for the library's own keys."""
@@ -99,7 +106,7 @@ def from_document(value: object, what: str) -> PackageSettings:
     host_package = document.get("host_package")
     if host_package is not None:
         fields.text(document, "host_package", what, _NAME)
-    lists = {"require": [], "forbidden": [], "site": "", **document}
+    lists = {"require": [], "forbidden": [], "units": [], "profiles": [], "site": "", **document}
     return PackageSettings(
         replicas=replicas,
         host_package=host_package,
@@ -112,6 +119,8 @@ def from_document(value: object, what: str) -> PackageSettings:
         ),
         limits=_limits(fields.record(document.get("limits", {}), f"limits in {what}"), f"limits in {what}"),
         self_service=rules(document.get("self_service", {}), f"self_service in {what}"),
+        units=tuple(fields.texts(lists, "units", what, DIRECTORY_NAME)),
+        profiles=tuple(fields.texts(lists, "profiles", what, DIRECTORY_NAME)),
         places=_places(fields.record(document.get("directories", {}), f"directories in {what}"), what),
         document=document,
     )

@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import re
+
 from .._common.errors import BadInput
 from . import repository_layout as layout
 from .control import Control
 from .names import file_name
 
 KINDS = ("base", "group", "host", "unit", "profile", "selfservice", "policy")
+# What a directory calls a unit (OU=lab,DC=acme) or a group, as far as a package can have that name; no sign of it means
+# anything to a template, a shell or a path.
+DIRECTORY_NAME = re.compile(r"[^\W_](?:[\w.=,+&'@ -]{0,253}[\w.+&'@-])?")
 # other spellings that producers use
 _SECTIONS = {
     "self-service": "selfservice",

@@ -19,7 +19,7 @@ from .._common.refused import Refused
 from .._common.rollout import Host, State, members, read_rollout
 from . import solver
 from .downgrades import Ticket
-from .requests import parse_requests
+from .requests import Constraint, Request, parse_requests
 from .rollout_document import NAME, Locked, RolloutDocument
 from .target_custom import Custom
 from .universe import Candidate, Goal, Universe, Wanted
@@ -150,9 +150,8 @@ def _closure(name: str, packages: Sequence[str], listed: Sequence[Listed]) -> di
             " since hosts may have taken what is published."
         )
     asked = [one for text in packages for one in parse_requests(text)]
-    asked = asked or [
-        request for one in new for request in parse_requests(f"{one.custom.package}(={one.custom.version})")
-    ]
+    # not read as text: the name of a unit has commas
+    asked = asked or [Request(one.custom.package, (Constraint("=", Version.parse(one.custom.version)),)) for one in new]
     candidates = [
         Candidate.parse(
             one.custom.package, one.custom.version, one.custom.depends, one.custom.conflicts, sha256=one.sha256

@@ -36,8 +36,8 @@ _ENDPOINT = re.compile(r"(\[[0-9a-f:.]{2,45}(%[A-Za-z0-9_.-]{1,15})?\]|[0-9.]{7,
 _PEER = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _ADDRESS = re.compile(r"[0-9a-f.:]{2,45}")
 _NONCE = re.compile(r"[0-9a-f]{32}")
-# as control files name them; what is a version is judged where versions are compared
-_PACKAGE = re.compile(r"[^\x00-\x20\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]{1,255}")
+# as control files name them, and units of a directory, which have spaces; what is a version is judged where versions are compared
+_PACKAGE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]{1,255}")
 _VERSION = re.compile(r"[^\x00-\x20\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]{1,128}")
 _MAX_COUNT = 2**64 - 1
 

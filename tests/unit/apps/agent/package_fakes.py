@@ -19,6 +19,7 @@ from bocage_agent.packages_settings import PackageSettings, from_document
 from bocage_agent.packages_store import Row, Store
 from bocage_core._common.errors import BocageError
 from bocage_core._common.refused import Refused
+from bocage_core._packages.requests import Request
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -102,7 +103,7 @@ class FakeLibrary:
 
     def solve(
         self,
-        requests: Iterable[str],
+        requests: Iterable[str | Request],
         forbidden: Iterable[str],
         installed: Mapping[str, Offer],
         offers: Callable[[str], Sequence[Offer]],
@@ -128,7 +129,7 @@ class FakeLibrary:
 
         for request in requests:
             before = dict(wanted)
-            for name in self.names(request):
+            for name in [request.package] if isinstance(request, Request) else self.names(request):
                 visit(name)
                 new = [one for found, one in wanted.items() if found not in before]
                 if any(self.clash(one, other) for one in new for other in before.values()):

@@ -56,6 +56,14 @@ def test_four_calls(estate: Estate, call_module: Any) -> None:
         assert call_module(package_change, check=check, **options(estate, software, group))["steps"] == []
 
 
+def test_the_package_of_a_unit_with_the_name_that_a_directory_gives_it(estate: Estate, call_module: Any) -> None:
+    unit = estate.package(estate.deployer, {}, package="OU=Design desks,DC=x", section="unit", depends="tis-app")
+    done = call_module(package_change, **options(estate, unit))
+    assert (done["lists"], done["steps"]) == (["deployers"], [f"publish unit/{unit.name}"])
+    estate.commit()
+    assert set(repository_publish.listing(estate.folder / "repository")) == {f"unit/{unit.name}"}
+
+
 def test_without_a_signature(estate: Estate, call_module: Any) -> None:
     unsigned = estate.package(estate.developer, PROGRAM)
     package_maker.rewrite(unsigned, {"WAPT/signature.sha256": None})
