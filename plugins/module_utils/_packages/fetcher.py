@@ -16,11 +16,10 @@ import ssl
 import stat
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from .._common.errors import BadInput
@@ -88,8 +87,7 @@ class Fetcher(tuf.FetcherInterface):
         self._deadline = time.monotonic() + self.limits.update_seconds
         self._runner = asyncio.Runner()
         self._client: httpx.AsyncClient | None = None
-        # without an authority no HTTPS server is believed; loading the usual ones takes 20 ms of each call
-        self._context = context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._context = context
 
     def __enter__(self) -> Fetcher:
         return self
@@ -112,32 +110,32 @@ class Fetcher(tuf.FetcherInterface):
     def download_bytes(self, url: str, max_length: int) -> bytes:
         """One file of metadata."""
         found = bytearray()
-        self._run(self._transfer(url, max_length, found.extend, 0, self._left(max_length)))
+        self._take(url, max_length, found.extend, 0, self._left(max_length))
         return bytes(found)
 
     def download_many(self, wanted: Sequence[tuple[str, int]]) -> Iterator[bytes]:
-        """Files of metadata given as URL and greatest length, in their order, some at a time."""
+        """Files of metadata of one replica, given as URL and greatest length, in their order, some at a time."""
+        if wanted and _is_file(wanted[0][0]):
+            yield from (self.download_bytes(url, most) for url, most in wanted)
+            return
         for start in range(0, len(wanted), _AT_ONCE * 4):
-            yield from self._run(self._several(wanted[start : start + _AT_ONCE * 4]))
+            with _as_download_errors():
+                found = self._runner.run(self._several(wanted[start : start + _AT_ONCE * 4]))
+            yield from found
 
     def download_into(self, url: str, max_length: int, sink: Sink, offset: int = 0) -> None:
         """The rest of a file from `offset` on, piece by piece. A replica that does not know ranges is an error."""
-        self._run(self._transfer(url, max_length, sink, offset, self.limits.transfer_seconds(max_length)))
+        self._take(url, max_length, sink, offset, self.limits.transfer_seconds(max_length))
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         raise NotImplementedError("all transfers of python-tuf go through download_bytes")
 
-    def _run(self, work: Any) -> Any:
-        try:
-            return self._runner.run(work)
-        except tuf.exceptions.DownloadError:
-            raise
-        except TimeoutError as error:
-            raise tuf.exceptions.SlowRetrievalError("the time for the transfer was over") from error
-        except httpx.TimeoutException as error:
-            raise tuf.exceptions.SlowRetrievalError("nothing came for a while") from error
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            raise tuf.exceptions.DownloadError(str(error) or type(error).__name__) from error
+    def _take(self, url: str, max_length: int, sink: Sink, offset: int, seconds: float) -> None:
+        with _as_download_errors():
+            if _is_file(url):
+                _copy_file(url, offset, self._bounded(max_length, sink, offset, seconds))
+            else:
+                self._runner.run(self._transfer(url, max_length, sink, offset, seconds))
 
     def _left(self, length: int) -> float:
         left = self._deadline - time.monotonic()
@@ -163,29 +161,39 @@ class Fetcher(tuf.FetcherInterface):
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _transfer(self, url: str, max_length: int, sink: Sink, offset: int, seconds: float) -> None:
+        take = self._bounded(max_length, sink, offset, seconds)
+        async with asyncio.timeout(seconds), self._response(url, offset) as pieces:
+            async for piece in pieces:
+                take(piece)
+
+    def _bounded(self, max_length: int, sink: Sink, offset: int, seconds: float) -> Sink:
+        """`sink` for one transfer that begins now, bounded in size, rate and time."""
         self.traffic.requests += 1
         started = time.monotonic()
         received = 0
-        async with asyncio.timeout(seconds), self._pieces(url, offset) as pieces:
-            async for piece in pieces:
-                received += len(piece)
-                self.traffic.bytes += len(piece)
-                if offset + received > max_length:
-                    raise tuf.exceptions.DownloadLengthMismatchError(f"more than the {max_length} bytes that are due")
-                elapsed = time.monotonic() - started
-                if elapsed > self.limits.grace_seconds and received < elapsed * self.limits.least_bytes_per_second:
-                    raise tuf.exceptions.SlowRetrievalError(f"only {received} bytes in {elapsed:.0f} seconds")
-                sink(piece)
 
-    def _pieces(self, url: str, offset: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        return _file(url, offset) if url.startswith("file:") else self._response(url, offset)
+        def take(piece: bytes) -> None:
+            nonlocal received
+            received += len(piece)
+            self.traffic.bytes += len(piece)
+            if offset + received > max_length:
+                raise tuf.exceptions.DownloadLengthMismatchError(f"more than the {max_length} bytes that are due")
+            elapsed = time.monotonic() - started
+            if elapsed > seconds:
+                raise TimeoutError
+            if elapsed > self.limits.grace_seconds and received < elapsed * self.limits.least_bytes_per_second:
+                raise tuf.exceptions.SlowRetrievalError(f"only {received} bytes in {elapsed:.0f} seconds")
+            sink(piece)
+
+        return take
 
     @asynccontextmanager
     async def _response(self, url: str, offset: int) -> AsyncIterator[AsyncIterator[bytes]]:
         if self._client is None:
             timeout = httpx.Timeout(self.limits.idle_seconds, connect=self.limits.connect_seconds)
             self._client = httpx.AsyncClient(
-                verify=self._context,
+                # without an authority no HTTPS server is believed; loading the usual ones takes 20 ms of each call
+                verify=self._context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
                 timeout=timeout,
                 trust_env=False,
                 headers={"Accept-Encoding": "identity", "User-Agent": "bocage"},
@@ -201,9 +209,27 @@ class Fetcher(tuf.FetcherInterface):
             yield response.aiter_raw()
 
 
-@asynccontextmanager
-async def _file(url: str, offset: int) -> AsyncIterator[AsyncIterator[bytes]]:
-    path = Path(unquote(urlsplit(url).path))
+@contextmanager
+def _as_download_errors() -> Iterator[None]:
+    try:
+        yield
+    except tuf.exceptions.DownloadError:
+        raise
+    except TimeoutError as error:
+        raise tuf.exceptions.SlowRetrievalError("the time for the transfer was over") from error
+    except httpx.TimeoutException as error:
+        raise tuf.exceptions.SlowRetrievalError("nothing came for a while") from error
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        raise tuf.exceptions.DownloadError(str(error) or type(error).__name__) from error
+
+
+def _is_file(url: str) -> bool:
+    return url.startswith("file:")
+
+
+def _copy_file(url: str, offset: int, sink: Sink) -> None:
+    """A file of a folder: nothing is waited for, so that it needs no loop of events."""
+    path = unquote(urlsplit(url).path)
     try:
         # a pipe in the place of a file would be waited for
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -213,12 +239,8 @@ async def _file(url: str, offset: int) -> AsyncIterator[AsyncIterator[bytes]]:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise tuf.exceptions.DownloadError(f"{path} is not a file")
         stream.seek(offset)
-
-        async def pieces() -> AsyncIterator[bytes]:
-            while piece := stream.read(_PIECE):
-                yield piece
-
-        yield pieces()
+        while piece := stream.read(_PIECE):
+            sink(piece)
 
 
 def replica_url(place: str) -> str:

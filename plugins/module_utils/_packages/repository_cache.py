@@ -11,19 +11,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from .._common import timestamps
 from .._common.errors import BocageError
 from . import repository_layout as layout
 from . import target_custom
 from . import tuf_library as tuf
 
+_JSON = json.JSONEncoder(separators=(",", ":"))
 _FORM = 1
 _TABLES = f"""
 create table roles (
@@ -68,14 +67,17 @@ class Target:
         return self.path.rpartition("/")[2]
 
 
-@dataclass(frozen=True)
-class KnownList:
-    """A list that was verified before."""
+class KnownList(NamedTuple):
+    """A list that was verified before; plain, since there are as many as bins."""
 
+    name: str
     parent: str
     version: int
     delegation: str
-    expires: datetime
+    expires: str
+    """In the one spelling of timestamps, which sorts as moments do."""
+    raw: bytes | None
+    """Kept where bins are delegated in it."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class VerifiedList:
     parent: str
     version: int
     delegation: str
-    expires: datetime
+    expires: str
     may_execute: bool
     targets: list[tuf.TargetFile]
     raw: bytes | None
@@ -99,17 +101,21 @@ class Cache:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._kept: sqlite3.Connection | None = None
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Several questions with one opening, which takes longer than most answers."""
+        with closing(self._open()) as self._kept:
+            try:
+                yield
+            finally:
+                self._kept = None
 
     def known(self) -> dict[str, KnownList]:
-        rows = self._read("select name, parent, version, delegation, expires from roles")
-        return {
-            name: KnownList(parent, version, delegation, _moment(expires))
-            for name, parent, version, delegation, expires in rows
-        }
-
-    def raw(self, role: str) -> bytes | None:
-        rows = self._read("select raw from roles where name = ?", role)
-        return rows[0][0] if rows else None
+        """By name."""
+        rows = self._read("select name, parent, version, delegation, expires, raw from roles")
+        return {row[0]: KnownList._make(row) for row in rows}
 
     def state(self) -> dict[str, str]:
         return dict(self._read("select name, value from state"))
@@ -139,12 +145,10 @@ class Cache:
     def at_path(self, path: str) -> Target | None:
         return next(iter(self._targets("path = ?", path)), None)
 
-    def replace(self, lists: Iterable[VerifiedList], reachable: set[str], state: dict[str, str]) -> None:
-        """Take in an update, wholly or not at all."""
-        database = self._open()
-        with closing(database), database:
+    def replace(self, lists: Sequence[VerifiedList], gone: Iterable[str], state: dict[str, str]) -> None:
+        """Take in an update, wholly or not at all: lists that are new, and the names of those that are no more."""
+        with self._database() as database, database:
             for one in lists:
-                database.execute("delete from targets where role = ?", (one.name,))
                 database.execute(
                     "insert or replace into roles values (?, ?, ?, ?, ?, ?, ?, ?)",
                     (
@@ -152,19 +156,19 @@ class Cache:
                         one.parent,
                         one.version,
                         one.delegation,
-                        timestamps.write(one.expires),
+                        one.expires,
                         one.may_execute,
                         one.raw,
                         "\n".join(one.refused),
                     ),
                 )
-                database.executemany("insert or replace into targets values (?, ?, ?, ?, ?, ?)", _rows(one))
-            gone = [(name,) for (name,) in database.execute("select name from roles") if name not in reachable]
-            database.executemany("delete from targets where role = ?", gone)
-            database.executemany("delete from roles where name = ?", gone)
+                _replace_targets(database, one)
+            names = [(name,) for name in gone]
+            database.executemany("delete from targets where role = ?", names)
+            database.executemany("delete from roles where name = ?", names)
             database.execute("delete from state")
             database.executemany("insert into state values (?, ?)", state.items())
-            most = database.execute("select count(*) from targets").fetchone()[0]
+            most = database.execute("select count(*) from targets").fetchone()[0] if lists else 0
             if most > layout.MAX_TARGETS:
                 raise BocageError(f"The repository lists {most} targets; at most {layout.MAX_TARGETS} are kept.")
 
@@ -179,13 +183,16 @@ class Cache:
 
     def _read(self, question: str, *values: str) -> list[Any]:
         try:
-            with closing(self._open()) as database:
+            with self._database() as database:
                 return database.execute(question, values).fetchall()
         except sqlite3.OperationalError as error:
             raise BocageError(f"The list of packages {self._path} cannot be read: {error}.") from error
         except sqlite3.DatabaseError as error:
             self._path.unlink(missing_ok=True)
             raise BocageError(f"The list of packages {self._path} was damaged and is removed; update again.") from error
+
+    def _database(self) -> AbstractContextManager[sqlite3.Connection]:
+        return closing(self._open()) if self._kept is None else nullcontext(self._kept)
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -214,13 +221,19 @@ class Cache:
         return database
 
 
+def _replace_targets(database: sqlite3.Connection, one: VerifiedList) -> None:
+    """Write only what differs: the rows of a bin lie all over the file."""
+    rows = set(_rows(one))
+    before = set(database.execute("select * from targets where role = ?", (one.name,)))
+    database.executemany("delete from targets where path = ?", [row[:1] for row in before - rows])
+    database.executemany("insert or replace into targets values (?, ?, ?, ?, ?, ?)", rows - before)
+
+
 def _rows(one: VerifiedList) -> Iterator[tuple[Any, ...]]:
     for target in one.targets:
         custom = target.custom
         package = custom.get("package") if isinstance(custom, dict) else None
-        text = None if custom is None else json.dumps(custom, separators=(",", ":"))
+        # a target that is no package may have anything there
+        package = package if isinstance(package, str) else None
+        text = None if custom is None else _JSON.encode(custom)
         yield target.path, one.name, target.length, target.hashes["sha256"], package, text
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)

@@ -201,19 +201,21 @@ class Client:
             updater = Updater(self._metadata, f"{url}{layout.METADATA}/", fetcher, self._root, now)
         except (tuf.exceptions.RepositoryError, ValueError) as error:
             raise BadInput("The pinned root of the repository cannot be used; place it again.") from error
-        try:
-            updater.refresh()
-            found = repository_lists.load(updater, fetcher, url, self._cache, self._roles, now)
-        except (tuf.exceptions.RepositoryError, tuf.exceptions.DownloadError) as error:
-            raise translated(error, url, "the repository") from error
-        except OSError as error:
-            raise BocageError(f"The folder {self._metadata} cannot be written: {error.strerror}.") from error
-        state = {**found.state, "replica": url, "checked_at": timestamps.write(now)}
-        self._cache.replace(found.lists, found.reachable, state)
+        with self._cache.kept_open():
+            try:
+                updater.refresh()
+                found = repository_lists.load(updater, fetcher, url, self._cache, self._roles, now)
+            except (tuf.exceptions.RepositoryError, tuf.exceptions.DownloadError) as error:
+                raise translated(error, url, "the repository") from error
+            except OSError as error:
+                raise BocageError(f"The folder {self._metadata} cannot be written: {error.strerror}.") from error
+            state = {**found.state, "replica": url, "checked_at": timestamps.write(now)}
+            self._cache.replace(found.lists, found.gone, state)
+            listing = self.listing(now)
         traffic = fetcher.traffic.since(before)
         self._took(url, traffic)
         return replace(
-            self.listing(now),
+            listing,
             failures=failures,
             requests=traffic.requests,
             bytes=traffic.bytes,

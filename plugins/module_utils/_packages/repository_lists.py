@@ -10,7 +10,7 @@ does not stop all updates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,30 +23,30 @@ from . import repository_roles as roles
 from . import target_custom
 from . import tuf_library as tuf
 from .fetcher import Fetcher
-from .repository_cache import Cache, KnownList, VerifiedList
+from .repository_cache import Cache, VerifiedList
 
 _MAX_REASONS = 20
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """Lists that are new, the names of all that count, and what is to be remembered of the update."""
+    """Lists that are new, the names of those that count no more, and what is to be remembered of the update."""
 
     lists: list[VerifiedList]
-    reachable: set[str]
+    gone: set[str]
     state: dict[str, str]
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A list that should be known, and by whom it is delegated."""
+    """Lists that should be known, and how they are delegated: one by its paths, or all bins of one."""
 
-    name: str
+    names: Sequence[str]
     parent: str
-    version: int
     delegation: str
     may_execute: bool
-    owns: Callable[[str], bool]
+    owner: Callable[[str], str]
+    """The name of the list that may speak of a path."""
 
 
 def load(
@@ -61,8 +61,9 @@ class _Loader:
         self.trusted, self.fetcher, self.url, self.cache, self.now = updater.trusted, fetcher, url, cache, now
         self.known = cache.known()
         self.top: tuf.Targets = self.trusted.targets
+        self.heads: dict[str, tuf.MetaFile] = self.trusted.snapshot.meta
         self.lists: list[VerifiedList] = []
-        self.ends: list[datetime] = []
+        self.ends: list[str] = []
 
     def load(self, wanted: Callable[[str], bool]) -> Loaded:
         delegations = {name: role for name, role in roles.delegated(self.top).items() if wanted(name)}
@@ -70,49 +71,51 @@ class _Loader:
         self._fetch(heads)
         bins = [one for head in heads for one in self._bins(head)]
         self._fetch(bins)
-        reachable = {one.name for one in (*heads, *bins)}
+        gone = self.known.keys() - {name for one in (*heads, *bins) for name in one.names}
         trusted = self.trusted
         signed = (trusted.root, trusted.timestamp, trusted.snapshot, trusted.targets)
-        ends = [*(one.expires for one in signed), *self.ends]
+        ends = [*(timestamps.write(one.expires) for one in signed), *self.ends]
         state = {
             "root": str(trusted.root.version),
             "timestamp": str(trusted.timestamp.version),
             "snapshot": str(trusted.snapshot.version),
-            "expires": timestamps.write(min(ends)),
+            "expires": min(ends),
         }
-        return Loaded(self.lists, reachable, state)
+        return Loaded(self.lists, gone, state)
 
     def _head(self, name: str, role: tuf.DelegatedRole) -> _Wanted:
         if self.top.delegations is None:
             raise AssertionError("a role is wanted that nothing delegates to")
         get = self.top.delegations.get_roles_for_target
 
-        def owns(path: str) -> bool:
-            return next(iter(get(path)), ("", True))[0] == name
+        def owner(path: str) -> str:
+            return next(iter(get(path)), ("", True))[0]
 
         digest = roles.delegation_digest(self.top.delegations, role)
-        return _Wanted(name, "targets", self._version(name), digest, roles.may_execute(role), owns)
+        return _Wanted([name], "targets", digest, roles.may_execute(role), owner)
 
     def _bins(self, head: _Wanted) -> list[_Wanted]:
-        signed = self.trusted.get(head.name)
+        (name,) = head.names
+        signed = self.trusted.get(name)
         if signed is None:
-            raw = self.cache.raw(head.name)
+            raw = self.known[name].raw
             if raw is None:
                 return []
-            signed = self.trusted.update_delegated_targets(raw, head.name, "targets")
-        bins = roles.bins_in(signed, head.name)
+            signed = self.trusted.update_delegated_targets(raw, name, "targets")
+        bins = roles.bins_in(signed, name)
         if bins is None:
             return []
+        get = bins.get_role_for_target
+
+        def owner(path: str) -> str:
+            return get(path) if head.owner(path) == name else ""
+
         # the right to execute is the delegation's, so a change of it must reach the bins
         digest = f"{roles.delegation_digest(signed.delegations, bins)}{head.may_execute}"
-        own = bins.get_role_for_target
-        return [
-            _Wanted(name, head.name, self._version(name), digest, head.may_execute, _in_bin(own, name, head.owns))
-            for name in bins.get_roles()
-        ]
+        return [_Wanted(list(bins.get_roles()), name, digest, head.may_execute, owner)]
 
     def _version(self, name: str) -> int:
-        meta = self.trusted.snapshot.meta.get(f"{name}.json")
+        meta = self.heads.get(f"{name}.json")
         if meta is None:
             raise Refused(
                 "incomplete", f"The snapshot of {self.url} does not name the list {name}; use another replica."
@@ -120,58 +123,46 @@ class _Loader:
         return int(meta.version)
 
     def _fetch(self, wanted: list[_Wanted]) -> None:
-        missing = []
+        now = timestamps.write(self.now)
+        missing: list[tuple[_Wanted, str]] = []
+        addresses: list[tuple[str, int]] = []
         for one in wanted:
-            known = self.known.get(one.name)
-            if known is None or not self._still_good(one, known):
-                missing.append(one)
-            elif known.expires <= self.now:
-                raise Refused("expired", f"The list {one.name} of {self.url} has expired; its keys must sign it again.")
-            else:
-                self.ends.append(known.expires)
-        addresses = [
-            (
-                f"{self.url}{layout.metadata_file(one.name, one.version)}",
-                layout.MAX_ROLE if one.parent == "targets" else layout.MAX_BIN,
-            )
-            for one in missing
-        ]
-        for one, raw in zip(missing, self.fetcher.download_many(addresses), strict=True):
-            self._verify(one, raw)
+            most = layout.MAX_ROLE if one.parent == "targets" else layout.MAX_BIN
+            for name in one.names:
+                version = self._version(name)
+                known = self.known.get(name)
+                if known is None or known[:4] != (name, one.parent, version, one.delegation):
+                    missing.append((one, name))
+                    addresses.append((f"{self.url}{layout.metadata_file(name, version)}", most))
+                elif known.expires <= now:
+                    raise Refused("expired", f"The list {name} of {self.url} has expired; its keys must sign it again.")
+                else:
+                    self.ends.append(known.expires)
+        for (one, name), raw in zip(missing, self.fetcher.download_many(addresses), strict=True):
+            self._verify(one, name, raw)
 
-    @staticmethod
-    def _still_good(one: _Wanted, known: KnownList) -> bool:
-        return (known.version, known.delegation, known.parent) == (one.version, one.delegation, one.parent)
-
-    def _verify(self, one: _Wanted, raw: bytes) -> None:
-        signed: tuf.Targets = self.trusted.update_delegated_targets(raw, one.name, one.parent)
+    def _verify(self, one: _Wanted, name: str, raw: bytes) -> None:
+        signed: tuf.Targets = self.trusted.update_delegated_targets(raw, name, one.parent)
         good: list[tuf.TargetFile] = []
         refused: list[str] = []
+
+        def owns(path: str) -> bool:
+            return one.owner(path) == name
+
         for path, target in signed.targets.items():
-            reason = wrong(path, target, one.owns)
+            reason = wrong(path, target, owns)
             if not reason:
                 good.append(target)
             elif len(refused) < _MAX_REASONS:
-                refused.append(f"The list {one.name} has the target {ascii(path)[:80]}, which {reason}.")
-        self.ends.append(signed.expires)
+                refused.append(f"The list {name} has the target {ascii(path)[:80]}, which {reason}.")
+        expires = timestamps.write(signed.expires)
+        self.ends.append(expires)
         kept = raw if signed.delegations is not None else None
         self.lists.append(
             VerifiedList(
-                one.name,
-                one.parent,
-                signed.version,
-                one.delegation,
-                signed.expires,
-                one.may_execute,
-                good,
-                kept,
-                refused,
+                name, one.parent, signed.version, one.delegation, expires, one.may_execute, good, kept, refused
             )
         )
-
-
-def _in_bin(own: Callable[[str], str], name: str, outer: Callable[[str], bool]) -> Callable[[str], bool]:
-    return lambda path: own(path) == name and outer(path)
 
 
 def wrong(path: str, target: tuf.TargetFile, owns: Callable[[str], bool]) -> str:
@@ -187,7 +178,7 @@ def wrong(path: str, target: tuf.TargetFile, owns: Callable[[str], bool]) -> str
         return "has no usable length"
     if layout.plain_file(path) is not None:
         try:
-            target_custom.parse(target.custom, path)
+            target_custom.check(target.custom, path)
         except Refused:
             return "is a package without a usable description"
     return ""

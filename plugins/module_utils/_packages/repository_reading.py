@@ -3,14 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reading signed metadata in a client: the same checks as python-tuf's, with the bytes that are signed made once.
 
-These bytes are canonical JSON (TUF specification 4.2.1), and python-tuf makes them twice, in Python: two thirds of an
-update's time. The encoder of the standard library writes the same wherever nothing is escaped.
+These bytes are canonical JSON (TUF specification 4.2.1), and python-tuf makes them twice, in Python, out of the objects
+that it has read: two thirds of an update's time. The encoder of the standard library writes the same wherever nothing is
+escaped, and writes it of what came.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 from .._common import canonical
 from . import tuf_library as tuf
@@ -23,6 +24,14 @@ else:
     MISSING_LIBRARY = tuf.MISSING_LIBRARY
 
 
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"the number {text[:20]} is not an integer")
+
+
+_PLAIN = json.JSONDecoder(parse_float=_no_number, parse_constant=_no_number)
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def load_data(
     kind: type[Any], data: bytes, delegator: Any = None, role_name: str | None = None
 ) -> tuple[Any, bytes, dict[str, tuf.Signature]]:
@@ -31,8 +40,8 @@ def load_data(
     Raises python-tuf's RepositoryError. JSON with a name twice or with fractions is refused, which it would take.
     """
     try:
-        metadata: tuf.Metadata[Any] = tuf.Metadata.from_dict(canonical.loads(data))
-        signed = signed_bytes(metadata.signed.to_dict())
+        value, signed = _read(data)
+        metadata: tuf.Metadata[Any] = tuf.Metadata.from_dict(value)
     except Exception as error:
         # the parts are parsed by constructors that raise whatever a hostile value makes of them
         raise tuf.exceptions.RepositoryError(f"the metadata of {kind.type} cannot be read") from error
@@ -43,9 +52,20 @@ def load_data(
     return metadata.signed, signed, metadata.signatures
 
 
+def _read(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """Strict JSON, and the bytes in it that are signed: those of all that is read out of it later."""
+    value = _PLAIN.decode(data.decode("utf-8"))
+    signed = signed_bytes(value["signed"])
+    # What publishers write comes back byte by byte, so that no name was there twice; all else is looked at name by name.
+    if data != b'{"signatures":%b,"signed":%b}' % (signed_bytes(value["signatures"]), signed):
+        value = canonical.loads(data)
+        signed = signed_bytes(value["signed"])
+    return value, signed
+
+
 def signed_bytes(value: dict[str, Any]) -> bytes:
     """Canonical JSON of a value without fractions."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = _CANONICAL.encode(value)
     if "\\" in text:
         # canonical JSON escapes two characters, and JSON more
         text = encode_canonical(value) or ""

@@ -65,18 +65,24 @@ def from_control(control: Mapping[str, object], control_raw: bytes) -> Custom:
 
 def parse(value: object, what: str) -> Custom:
     """A description out of signed metadata. Raises Refused (malformed); names that we do not know are ignored."""
+    return Custom(**check(value, what))
+
+
+def check(value: object, what: str) -> dict[str, Any]:
+    """The words of a usable description, as `parse` reads them. Raises Refused."""
     if not isinstance(value, dict):
         raise Refused("malformed", f"The description of {what} is not an object.")
     words: dict[str, Any] = {name: value.get(name, "") for name in FIELDS}
     for name, word in words.items():
-        if not isinstance(word, str) or not _TEXT.fullmatch(word):
+        # most are empty
+        if word != "" and not (isinstance(word, str) and _TEXT.fullmatch(word)):
             raise Refused("malformed", f"The description of {what} has no usable text in {name}.")
     for name in _REQUIRED:
         if not words[name]:
             raise Refused("malformed", f"The description of {what} lacks {name}.")
     if not SHA256.fullmatch(words["control_sha256"]):
         raise Refused("malformed", f"The description of {what} has no SHA-256 in control_sha256.")
-    return Custom(**words)
+    return words
 
 
 def differences(custom: Custom, control: Mapping[str, object], control_raw: bytes) -> list[str]:

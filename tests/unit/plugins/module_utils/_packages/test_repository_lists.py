@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -156,6 +158,34 @@ def test_the_right_to_execute_reaches_every_list_at_once(signed: SignedRepositor
     assert set(change.lists) == {"targets"}
     repository_publish.commit(signed.path, change, signed.holders.online, NOW)
     assert [one.may_execute for one in client.update().targets()] == [True]
+
+
+def test_a_target_that_is_no_package_may_say_anything_of_itself(signed: SignedRepository) -> None:
+    source = signed.folder / "site.crl"
+    source.write_bytes(b"1")
+    words = {"package": {"of": ["no", "package"]}}
+    signed.add(repository_edit.add_file("crl/site.crl", source, words))
+    client = signed.client()
+    assert [one.words for one in client.update().targets()] == [words]
+    assert client.find("package") == []
+
+
+def test_only_what_changed_in_a_list_is_written(signed: SignedRepository) -> None:
+    signed.publish("base/a_1.wapt", "base/b_1.wapt")
+    client = signed.client()
+    client.update()
+
+    def places() -> dict[str, int]:
+        with closing(sqlite3.connect(client.folder / "targets.sqlite")) as database:
+            return dict(database.execute("select path, rowid from targets"))
+
+    before = places()
+    signed.publish("base/a_2.wapt")
+    client.update()
+    assert before.items() < places().items()
+    signed.add(signed.package("base/a_1.wapt", b"other content"), removals=["base/a_2.wapt"])
+    assert {one.path: one.length for one in client.update().targets()} == {"base/a_1.wapt": 13, "base/b_1.wapt": 7}
+    assert places()["base/b_1.wapt"] == before["base/b_1.wapt"]
 
 
 def test_a_top_list_that_says_nothing_of_execution() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,30 @@ def test_the_same_metadata_as_python_tuf(tmp_path: Path) -> None:
     top = signed.store.role("targets", 1).signed
     found = repository_reading.load_data(Targets, raw, top, "base")
     assert found == (reference.signed, reference.signed_bytes, reference.signatures)
+
+
+@pytest.mark.parametrize("options", [{"indent": 1}, {"sort_keys": False}, {"separators": (", ", ":")}])
+def test_metadata_in_another_spelling(tmp_path: Path, options: dict[str, Any]) -> None:
+    signed = SignedRepository(tmp_path)
+    signed.publish("base/a_1.wapt")
+    raw = (signed.public / "metadata/2.base.json").read_bytes()
+    value = json.loads(raw)
+    other = json.dumps({"other": 1, **dict(reversed(value.items()))}, **options).encode()
+    top = signed.store.role("targets", 1).signed
+    plain = repository_reading.load_data(Targets, raw, top, "base")
+    assert repository_reading.load_data(Targets, other, top, "base") == plain
+    with pytest.raises(exceptions.RepositoryError, match="cannot be read"):
+        repository_reading.load_data(Targets, other.replace(b"length", b'length":1,"length'), top, "base")
+
+
+def test_what_is_signed_is_what_came(tmp_path: Path) -> None:
+    signed = SignedRepository(tmp_path)
+    value = json.loads((signed.public / "metadata/1.base.json").read_bytes())
+    # one moment in two spellings: only the one that was signed is believed
+    value["signed"]["expires"] = value["signed"]["expires"].replace(":00:00Z", ":0:0Z")
+    top = signed.store.role("targets", 1).signed
+    with pytest.raises(exceptions.UnsignedMetadataError):
+        repository_reading.load_data(Targets, repository_reading.signed_bytes(value), top, "base")
 
 
 @pytest.mark.parametrize(
