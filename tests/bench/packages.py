@@ -109,14 +109,15 @@ def index(folder: Path) -> None:
         if len(control.parse_controls(raw, maximum=1 << 28)) != 10_000:
             raise BenchError("The list was not read whole.")
 
-    taken = turns(ROUNDS, ours)[0]
     peer = ROOT / ".venv-bench/bin/python"
     if not peer.exists():
         why = "python-debian is not installed; run make bench."
-        figure("packages.index_parse.megabytes_per_second", size / taken, "MiB/s", missing_baseline=why)
+        figure(
+            "packages.index_parse.megabytes_per_second", size / turns(ROUNDS, ours)[0], "MiB/s", missing_baseline=why
+        )
         return
     command = [peer, "-c", PYTHON_DEBIAN, folder / "Packages"]
-    theirs = turns(3, lambda: run(*command))[0]
+    taken, theirs = turns(ROUNDS, ours, lambda: run(*command))
     figure("packages.index_parse.megabytes_per_second", size / taken, "MiB/s", size / theirs)
     figure("packages.index_parse.ratio_to_python_debian", theirs / taken, "ratio")
 

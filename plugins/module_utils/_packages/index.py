@@ -128,15 +128,13 @@ def read_index(raw: bytes, trust: Trust, at: datetime, what: str = "the index") 
 
 def parse_entries(raw: bytes, what: str = "the list of packages") -> tuple[list[Control], list[Discarded]]:
     """All stanzas of an index without any look at signatures, and those that cannot be read. Raises Refused."""
-    text = control.decode(raw, what, MAX_CONTROLS_BYTES)
-    plain = control.is_plain(raw, text)
     entries: list[Control] = []
     discarded: list[Discarded] = []
-    for number, stanza in enumerate(control.stanzas(text), start=1):
+    for number, (lines, plain) in enumerate(control.stanzas(raw, what, MAX_CONTROLS_BYTES), start=1):
         if number > MAX_ENTRIES:
             raise Refused("oversized", f"{opening(what)} has over {MAX_ENTRIES} entries.")
         try:
-            entries.append(Control(control.parse_stanza(stanza, f"entry {number} of {what}", plain)))
+            entries.append(Control(control.parse_stanza(lines, f"entry {number} of {what}", plain)))
         except Refused as refusal:
             discarded.append(Discarded(f"entry {number}", str(refusal)))
     return entries, discarded

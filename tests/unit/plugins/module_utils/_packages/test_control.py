@@ -77,6 +77,24 @@ def test_lines_may_end_as_on_windows_and_a_blank_line_ends_the_stanza() -> None:
     assert parse_controls(b"\n\r\n\n") == parse_controls(b"") == []
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("piece", [1, 7, 8, 9, 1000])
+def test_a_list_is_the_same_in_pieces_of_any_size(monkeypatch: pytest.MonkeyPatch, piece: int, end: str) -> None:
+    monkeypatch.setattr(control_module, "_PIECE", piece)
+    text = f"package: é{end}size: 1{end}{end}{end}package: b{end}\n\npackage: c\n{end}{end}version: 1{end} \u00e9"
+    assert [control.fields for control in parse_controls(text.encode())] == [
+        {"package": "é", "size": 1},
+        {"package": "b"},
+        {"package": "c"},
+        {"version": "1\né"},
+    ]
+    raw = text.encode() + b"\n\nversion: \xff"
+    with pytest.raises(Refused, match=f"is not UTF-8: invalid start byte at byte {len(raw) - 1}"):
+        parse_controls(raw)
+    with pytest.raises(Refused, match="has a control character"):
+        parse_controls(text.encode() + b"\n\nversion: \x07")
+
+
 @pytest.mark.parametrize("value", ["", "-", "1.5", "1_0", "٣", "1 0", "9" * 19])
 def test_a_size_that_is_no_number_stays_text(value: str) -> None:
     """WAPT signs an empty size as a text."""
@@ -222,7 +240,7 @@ def test_fuzz_bytes_raise_nothing_else(data: bytes) -> None:
     )
 )
 def test_the_quick_ways_read_what_the_slow_one_reads(lines: list[str]) -> None:
-    stanza = "\n".join(line for line in lines if line)
+    lines = [line for line in lines if line]
 
     def read(parse: Callable[[], dict[str, str | int]]) -> object:
         try:
@@ -230,8 +248,10 @@ def test_the_quick_ways_read_what_the_slow_one_reads(lines: list[str]) -> None:
         except Refused as refusal:
             return str(refusal)
 
-    slow = read(lambda: control_module._parse_lines(stanza.split("\n") if stanza else [], "the control file"))
-    assert read(lambda: control_module.parse_stanza(stanza)) == slow
+    slow = read(lambda: control_module._parse_lines(lines, "the control file"))
+    # the first time its keys may be new
+    assert read(lambda: control_module.parse_stanza(lines)) == slow
+    assert read(lambda: control_module.parse_stanza(lines)) == slow
 
 
 def test_a_key_in_a_padded_line_is_what_stands_before_the_first_colon() -> None:
