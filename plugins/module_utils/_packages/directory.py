@@ -176,6 +176,7 @@ def _memberships(host: str, start: Key, groups: _Groups) -> set[str]:
 def _read_groups(groups: Sequence[Entry], computers: Sequence[Entry]) -> _Groups:
     found = _Groups()
     readable: list[tuple[Key, Entry]] = []
+    taken: set[str] = set()
     for entry in groups:
         try:
             own = directory_names.key(directory_names.levels(entry.dn))
@@ -187,9 +188,10 @@ def _read_groups(groups: Sequence[Entry], computers: Sequence[Entry]) -> _Groups
             found.problems.append(f"The group {_shown(entry.dn)} has {len(entry.names)} names and is left as it was.")
             found.unclear |= set(entry.names)
             continue
-        if entry.names[0] in found.names.values() and own not in found.names:
+        if entry.names[0] in taken and own not in found.names:
             found.problems.append(f"Several groups are called {_shown(entry.names[0])}; nothing changes by them.")
             found.unclear.add(entry.names[0])
+        taken.add(entry.names[0])
         found.names[own] = entry.names[0]
         readable.append((own, entry))
     for own, entry in readable:
