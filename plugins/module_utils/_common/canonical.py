@@ -69,7 +69,9 @@ def _refuse_ambiguity(value: object, where: str) -> None:
         for name, inner in value.items():
             if not isinstance(name, str):
                 raise TypeError(f"{where} has a name that is not text")
-            _refuse_ambiguity(inner, f"{where}.{name}")
+            # most are leaves, which need no place to tell
+            if not isinstance(inner, (str, int)):
+                _refuse_ambiguity(inner, f"{where}.{name}")
     elif isinstance(value, (list, tuple)):
         for inner in value:
             _refuse_ambiguity(inner, f"{where}[]")

@@ -115,7 +115,8 @@ class Cache:
     def known(self) -> dict[str, KnownList]:
         """By name."""
         rows = self._read("select name, parent, version, delegation, expires, raw from roles")
-        return {row[0]: KnownList._make(row) for row in rows}
+        # as _make does it, in a third of the time
+        return {row[0]: tuple.__new__(KnownList, row) for row in rows}
 
     def state(self) -> dict[str, str]:
         return dict(self._read("select name, value from state"))
@@ -168,9 +169,7 @@ class Cache:
             database.executemany("delete from roles where name = ?", names)
             database.execute("delete from state")
             database.executemany("insert into state values (?, ?)", state.items())
-            most = database.execute("select count(*) from targets").fetchone()[0] if lists else 0
-            if most > layout.MAX_TARGETS:
-                raise BocageError(f"The repository lists {most} targets; at most {layout.MAX_TARGETS} are kept.")
+            _refuse_too_many(database)
 
     def _targets(self, condition: str, *values: str) -> Iterator[Target]:
         question = (
@@ -227,6 +226,15 @@ def _replace_targets(database: sqlite3.Connection, one: VerifiedList) -> None:
     before = set(database.execute("select * from targets where role = ?", (one.name,)))
     database.executemany("delete from targets where path = ?", [row[:1] for row in before - rows])
     database.executemany("insert or replace into targets values (?, ?, ?, ?, ?, ?)", rows - before)
+
+
+def _refuse_too_many(database: sqlite3.Connection) -> None:
+    # rows have numbers from 1 on, so that the last one tells without counting in nearly all cases
+    (last,) = database.execute("select max(rowid) from targets").fetchone()
+    if (last or 0) > layout.MAX_TARGETS:
+        (count,) = database.execute("select count(*) from targets").fetchone()
+        if count > layout.MAX_TARGETS:
+            raise BocageError(f"The repository lists {count} targets; at most {layout.MAX_TARGETS} are kept.")
 
 
 def _rows(one: VerifiedList) -> Iterator[tuple[Any, ...]]:

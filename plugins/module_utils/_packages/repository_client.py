@@ -235,7 +235,8 @@ class Client:
 class Updater(tuf.Updater):
     """python-tuf's client with a given clock and files that survive a power cut.
 
-    It reaches into private names of tuf 7 (`_trusted_set`, its `_load_data`, `_persist_file`), which tests would miss.
+    It reaches into private names of tuf 7 (`_trusted_set`, its `_load_data`, `_persist_file`, `_update_root_symlink`), which
+    tests would miss.
     """
 
     def __init__(self, folder: Path, url: str, fetcher: Fetcher, root: bytes, now: datetime) -> None:
@@ -254,6 +255,9 @@ class Updater(tuf.Updater):
     def trusted(self) -> Any:
         """The metadata that was verified so far."""
         return self._trusted_set
+
+    def _update_root_symlink(self) -> None:
+        """Nothing: a client begins with its pinned root, never with the link to the last one."""
 
     def _persist_file(self, filename: str, data: bytes) -> None:
         path = Path(filename)

@@ -95,6 +95,8 @@ def is_path(path: object) -> TypeGuard[str]:
     """Whether readers take a target of this path; the SHA-256 before its name must fit into a file's name, too."""
     if not isinstance(path, str) or len(path) > 600 or not _PATH.fullmatch(path):
         return False
+    if len(path) * 4 <= MAX_NAME_BYTES:
+        return True
     return all(len(part.encode("utf-8", "replace")) <= MAX_NAME_BYTES for part in path.split("/"))
 
 

@@ -72,13 +72,13 @@ def check(value: object, what: str) -> dict[str, Any]:
     """The words of a usable description, as `parse` reads them. Raises Refused."""
     if not isinstance(value, dict):
         raise Refused("malformed", f"The description of {what} is not an object.")
-    words: dict[str, Any] = {name: value.get(name, "") for name in FIELDS}
+    # most are empty
+    words: dict[str, Any] = {name: word for name in FIELDS if (word := value.get(name, "")) != ""}
     for name, word in words.items():
-        # most are empty
-        if word != "" and not (isinstance(word, str) and _TEXT.fullmatch(word)):
+        if not isinstance(word, str) or not _TEXT.fullmatch(word):
             raise Refused("malformed", f"The description of {what} has no usable text in {name}.")
     for name in _REQUIRED:
-        if not words[name]:
+        if name not in words:
             raise Refused("malformed", f"The description of {what} lacks {name}.")
     if not SHA256.fullmatch(words["control_sha256"]):
         raise Refused("malformed", f"The description of {what} has no SHA-256 in control_sha256.")

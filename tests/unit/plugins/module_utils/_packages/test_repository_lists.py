@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from bocage_core._common.errors import BadInput
+from bocage_core._common.errors import BadInput, BocageError
 from bocage_core._common.refused import Refused
 from bocage_core._packages import repository_edit, repository_keys, repository_publish, repository_refresh
 from bocage_core._packages import repository_layout as layout
@@ -186,6 +186,26 @@ def test_only_what_changed_in_a_list_is_written(signed: SignedRepository) -> Non
     signed.add(signed.package("base/a_1.wapt", b"other content"), removals=["base/a_2.wapt"])
     assert {one.path: one.length for one in client.update().targets()} == {"base/a_1.wapt": 13, "base/b_1.wapt": 7}
     assert places()["base/b_1.wapt"] == before["base/b_1.wapt"]
+
+
+def test_too_many_targets(signed: SignedRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = signed.client()
+    for number in range(3):
+        # each time another row, and never more than two
+        signed.add(signed.package("base/a_1.wapt", bytes([number])), signed.package("base/b_1.wapt", bytes([number])))
+        client.update()
+    monkeypatch.setattr(layout, "MAX_TARGETS", 2)
+    signed.add(signed.package("base/a_1.wapt", b"other"))
+    assert len(client.update()) == 2
+    monkeypatch.setattr(layout, "MAX_TARGETS", 3)
+    signed.publish("base/c_1.wapt")
+    assert len(client.update()) == 3
+    monkeypatch.setattr(layout, "MAX_TARGETS", 200)
+    signed.publish("base/d_1.wapt")
+    monkeypatch.setattr(layout, "MAX_TARGETS", 3)
+    with pytest.raises(BocageError, match="lists 4 targets; at most 3 are kept"):
+        client.update()
+    assert len(client.listing()) == 3
 
 
 def test_a_top_list_that_says_nothing_of_execution() -> None:
