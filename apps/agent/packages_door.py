@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,21 +20,38 @@ from bocage_core._common import canonical, fields
 from bocage_core._common.errors import BocageError
 
 from . import packages_platform as platform
+from .commands import sentence
 from .packages_rights import Caller
 
 DOOR = Path("/run/bocage/packages.sock")
 _MAX_REQUEST = 65536
 _MAX_LINE = 8192
 _SECONDS = 4 * 3600
+# For a whole question, and for each line of an answer: a caller who lets others wait does so only once.
+_ASKING_SECONDS = 10
+_HEARING_SECONDS = 10
 _VERB = frozenset({"verb", "packages"})
-_NONE: frozenset[str] = frozenset()
+_FAILURES = frozenset({"failures"})
+# What `session-setup` tells the agent, as a user.
+SESSION_RESULT = "session-result"
 
 # Does a verb for a caller: its lines go to the last argument, its status comes back.
 Serve = Callable[[Caller, str, list[str], Callable[[str], None]], int]
+# Takes what a caller's session-setup could not do, as it came.
+Note = Callable[[Caller, list[Any]], int]
 
 
-def ask(verb: str, packages: Sequence[str], line: Callable[[str], None], door: Path = DOOR) -> int:
+def ask(
+    verb: str,
+    packages: Sequence[str],
+    line: Callable[[str], None],
+    door: Path = DOOR,
+    failures: Sequence[dict[str, str]] | None = None,
+) -> int:
     """Ask the agent of this host; the status of its run."""
+    question: dict[str, Any] = {"verb": verb, "packages": list(packages)}
+    if failures is not None:
+        question["failures"] = list(failures)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(_SECONDS)
         try:
@@ -42,7 +61,7 @@ def ask(verb: str, packages: Sequence[str], line: Callable[[str], None], door: P
                 f"`{verb}` needs the rights of an administrator, and no agent listens at {door} for others:"
                 f" {error.strerror}."
             ) from error
-        connection.sendall(json.dumps({"verb": verb, "packages": list(packages)}).encode() + b"\n")
+        connection.sendall(json.dumps(question).encode() + b"\n")
         with connection.makefile("rb") as answer:
             while raw := answer.readline(_MAX_LINE):
                 found = json.loads(raw)
@@ -52,26 +71,53 @@ def ask(verb: str, packages: Sequence[str], line: Callable[[str], None], door: P
     raise BocageError("The agent ended before it had answered; see the journal of bocage-packages.")
 
 
-def serve(connection: socket.socket, do: Serve) -> int:
-    """Answer one caller."""
-    connection.settimeout(10)
+def serve(connection: socket.socket, do: Serve, note: Note | None = None) -> int:
+    """Answer one caller; what is done and what is refused is in the journal, too."""
     caller = caller_of(connection)
+    answers = _Answers(connection)
     try:
-        verb, packages = _read(connection)
+        verb, packages, failures = _read(connection)
     except BocageError as error:
-        _send(connection, {"line": str(error)})
-        return _send(connection, {"status": 2})
-    connection.settimeout(60)
+        answers.send({"line": str(error)})
+        return answers.end(2)
+    _log(f"{caller.name} asks for {' '.join([verb, *packages])}")
 
     def line(text: str) -> None:
-        _send(connection, {"line": text[:2000]})
+        _log(text)
+        answers.send({"line": text[:2000]})
 
     try:
-        status = do(caller, verb, packages, line)
+        mine = note if verb == SESSION_RESULT else None
+        status = do(caller, verb, packages, line) if mine is None else mine(caller, failures)
     except BocageError as error:
         line(str(error))
         status = 1
-    return _send(connection, {"status": status})
+    return answers.end(status)
+
+
+class _Answers:
+    """Lines to a caller, as long as the caller hears them; what was begun is brought to its end all the same."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._hears = True
+
+    def send(self, answer: dict[str, Any]) -> None:
+        if not self._hears:
+            return
+        try:
+            self._connection.settimeout(_HEARING_SECONDS)
+            self._connection.sendall(json.dumps(answer).encode() + b"\n")
+        except OSError:
+            self._hears = False
+
+    def end(self, status: int) -> int:
+        self.send({"status": status})
+        return status
+
+
+def _log(text: str) -> None:
+    print(sentence(text)[:2000], file=sys.stderr, flush=True)
 
 
 def caller_of(connection: socket.socket) -> Caller:
@@ -80,10 +126,13 @@ def caller_of(connection: socket.socket) -> Caller:
     return Caller(platform.user_name(user), platform.groups_of(user), user == 0)
 
 
-def _read(connection: socket.socket) -> tuple[str, list[str]]:
+def _read(connection: socket.socket) -> tuple[str, list[str], list[Any]]:
     raw = b""
+    deadline = time.monotonic() + _ASKING_SECONDS
     while not raw.endswith(b"\n"):
         try:
+            # never 0, which would not wait at all
+            connection.settimeout(max(0.001, deadline - time.monotonic()))
             piece = connection.recv(4096)
         except TimeoutError as error:
             raise BocageError("The question did not come in time.") from error
@@ -91,14 +140,8 @@ def _read(connection: socket.socket) -> tuple[str, list[str]]:
         if not piece or len(raw) > _MAX_REQUEST:
             raise BocageError("The question is not one line of JSON.")
     document = fields.record(canonical.loads(raw, "the question"), "the question")
-    fields.only(document, _VERB, _NONE, "the question")
-    return fields.text(document, "verb", "the question"), fields.texts(document, "packages", "the question")
-
-
-def _send(connection: socket.socket, answer: dict[str, Any]) -> int:
-    try:
-        connection.sendall(json.dumps(answer).encode() + b"\n")
-    except OSError:
-        # who asked has gone; what was begun is brought to its end all the same
-        return int(answer.get("status", 0))
-    return int(answer.get("status", 0))
+    fields.only(document, _VERB, _FAILURES, "the question")
+    failures = document.get("failures", [])
+    if not isinstance(failures, list):
+        raise BocageError("The question has failures that are no list.")
+    return fields.text(document, "verb", "the question"), fields.texts(document, "packages", "the question"), failures

@@ -142,14 +142,19 @@ class Helpers:
         """Install Flatpaks of a remote, or .flatpak files of this package, for all users."""
         for one in references:
             if one.endswith(".flatpak"):
+                before = _flatpaks()
                 self.run(["flatpak", "install", "--system", "--noninteractive", "--or-update", str(self._folder / one)])
+                # only flatpak can tell what was in the file
+                for name in sorted(_flatpaks() - before):
+                    self._note(False, "remove_flatpak", name)
             else:
-                self._note(False, "remove_flatpak", one)
+                self._note(_has_flatpak(one), "remove_flatpak", one)
                 self.run(["flatpak", "install", "--system", "--noninteractive", "--or-update", remote, one])
 
     def remove_flatpak(self, *references: str) -> None:
         for one in references:
-            self.run(["flatpak", "uninstall", "--system", "--noninteractive", one], accept=(0, 1))
+            if _has_flatpak(one):
+                self.run(["flatpak", "uninstall", "--system", "--noninteractive", one])
 
     def service(self, name: str, state: str = "started", *, enabled: bool | None = None) -> None:
         """Bring a unit of systemd into a state: started, stopped, restarted or reloaded; and enable it, if told."""
@@ -262,6 +267,24 @@ def _is_installed(package: str) -> bool:
         check=False,
     )
     return done.returncode == 0 and done.stdout.startswith("ii")
+
+
+def _has_flatpak(reference: str) -> bool:
+    return _asked_flatpak("info", reference).returncode == 0
+
+
+def _flatpaks() -> set[str]:
+    """Full references of all programs that are there for all users."""
+    return set(_asked_flatpak("list", "--app", "--columns=ref").stdout.split())
+
+
+def _asked_flatpak(verb: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = ["flatpak", verb, "--system", *words]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        # where it is not there, nothing of it is
+        return subprocess.CompletedProcess(command, 127, "", "")
 
 
 def _name_of(file: str) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,6 +56,11 @@ def is_administrator() -> bool:
     return not hasattr(os, "geteuid") or os.geteuid() == 0
 
 
+def is_root() -> bool:
+    """Whether this is the one user who may do all; Windows has none."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
 def systemd_runs() -> bool:
     return SYSTEMD.is_dir() and is_administrator()
 
@@ -94,6 +100,15 @@ def started_at(process: int) -> str | None:
         return None
     # the state and the start time (proc(5), fields 3 and 22); one that only waits to be reaped is gone
     return None if fields[0] in ("Z", "X") else fields[19]
+
+
+def show(title: str, text: str) -> None:
+    """Show a sentence to the user of a desktop, where this one can; terminals have it already."""
+    program = shutil.which("notify-send")
+    if program is None or not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return
+    command = [program, "--app-name=Bocage", "--icon=dialog-warning", "--", title, text]
+    subprocess.run(command, capture_output=True, check=False, timeout=30)
 
 
 def user_name(identity: int) -> str:

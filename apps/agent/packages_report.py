@@ -10,7 +10,7 @@ from typing import Any
 
 from bocage_core._common import canonical, timestamps
 
-from . import packages_fetched
+from . import packages_fetched, packages_sessions
 from .commands import sentence
 from .packages_store import Row, Store
 
@@ -26,7 +26,7 @@ def state_of(folder: Path) -> dict[str, Any]:
     store = Store.read(folder)
     if store is None:
         return {
-            **{name: {} for name in ("packages", "requests", "metadata", "rollouts")},
+            **{name: {} for name in ("packages", "requests", "metadata", "rollouts", "sessions")},
             **{name: [] for name in ("interrupted", "refused", "history")},
             "last_update_at": None,
             "last_problem": "",
@@ -52,6 +52,7 @@ def state_of(folder: Path) -> dict[str, Any]:
             "last_problem": store.fact("last_problem") or "",
             "metadata": store.fact("metadata") or {},
             "rollouts": store.fact("rollouts") or {},
+            "sessions": store.fact(packages_sessions.FACT) or {},
             "interrupted": [one.name for one in store.pending()],
             "refused": [
                 {"package": name, "version": version, "code": code, "reason": reason, "at": at}
@@ -112,6 +113,7 @@ def section(folder: Path, now: datetime | None = None) -> dict[str, Any] | None:
                 for name, version, code, reason, at in refused
             ],
             "interrupted": [one.name for one in store.pending()],
+            "sessions": packages_sessions.section(store, folder / "sessions"),
             "metadata": store.fact("metadata") or {},
             "rollouts": rollouts(store, rows),
             "fetched": packages_fetched.section(store.fact("fetched"), now or timestamps.now()),

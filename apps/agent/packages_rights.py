@@ -19,6 +19,9 @@ LOOKS = frozenset({"list", "search"})
 # One package by its bare name: a request with versions or a list of several would hide what a rule does not name.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 
+# Before the name of a user, in the place of a group.
+ONE_USER = "user:"
+
 Rules = Mapping[str, Sequence[str]]
 
 
@@ -52,7 +55,14 @@ def check(caller: Caller, verb: str, packages: Sequence[str], rules: Iterable[Ru
 
 
 def patterns_of(caller: Caller, rules: Iterable[Rules]) -> frozenset[str]:
-    """What the groups of a caller may install, by all rules."""
+    """What a caller may install, by all rules for groups of users and for single ones."""
     return frozenset(
-        pattern for one in rules for group, patterns in one.items() if group in caller.groups for pattern in patterns
+        pattern for one in rules for whom, patterns in one.items() if _is_for(whom, caller) for pattern in patterns
     )
+
+
+def _is_for(whom: str, caller: Caller) -> bool:
+    # a directory may have a group that is called so; it is no user
+    if whom.startswith(ONE_USER):
+        return whom == f"{ONE_USER}{caller.name}"
+    return whom in caller.groups

@@ -9,51 +9,94 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bocage_core._common import atomic
 from bocage_core._common.errors import BocageError
 
-from .packages_runner import Hook, Runner
+from . import packages_platform as platform
+from .packages_runner import Hook, Outcome, Runner
 
 _MAX_SETUP = 4 * 1024 * 1024
 DONE = "session-setup.json"
 
 
-def set_up(sessions: Path, home: Path, seconds: int, log: Callable[[str], None], runner: Runner | None = None) -> bool:
-    """Run what this user has not had yet; whether all of it went well."""
+@dataclass(frozen=True)
+class Failure:
+    package: str
+    version: str
+    reason: str
+
+
+def set_up(
+    sessions: Path, home: Path, seconds: int, log: Callable[[str], None], runner: Runner | None = None
+) -> list[Failure] | None:
+    """Run what this user has not had yet; what of it failed, or None where there was nothing to run."""
     runner = runner or Runner(False, home=str(home))
     state = Path(os.environ.get("XDG_STATE_HOME", home / ".local" / "state")) / "bocage"
     done = _read(state / DONE)
-    good = True
+    due = [one for one in _placed(sessions) if done.get(one.package) != one.version]
+    if not due:
+        return None
+    with _alone(state) as alone:
+        if not alone:
+            return None  # another session of this user does it just now
+        done = _read(state / DONE)
+        failed: list[Failure] = []
+        for hook in due:
+            if done.get(hook.package) == hook.version:
+                continue
+            outcome = _run(runner, hook, seconds, log)
+            if outcome.ok:
+                done[hook.package] = hook.version
+                _write(state, done)
+                log(f"{hook.package} {hook.version}: session set up")
+            else:
+                failed.append(Failure(hook.package, hook.version, outcome.reason))
+                log(f"{hook.package} {hook.version}: session-setup failed: {outcome.reason}")
+        return failed
+
+
+def _placed(sessions: Path) -> Iterator[Hook]:
+    """What installations laid down; `folder` is where it lies."""
     for folder in sorted(sessions.iterdir()) if sessions.is_dir() else ():
         try:
             control = json.loads(atomic.read_bounded(folder / "control.json", 1024 * 1024))
-            setup = atomic.read_bounded(folder / "setup.py", _MAX_SETUP)
         except (OSError, ValueError, BocageError):
             continue  # it is being replaced just now; the next session has it
         name, version = str(control.get("package", folder.name)), str(control.get("version", ""))
-        if done.get(name) == version:
-            continue
-        with tempfile.TemporaryDirectory(prefix="bocage-session-") as place:
-            work = Path(place)
-            (work / "content").mkdir()
-            (work / "content" / "setup.py").write_bytes(setup)
-            hook = Hook("session_setup", name, version, work / "content", work, control)
-            outcome = runner.run(hook, seconds, _line(log, name))
-        if outcome.ok:
-            done[name] = version
-            _write(state, done)
-            log(f"{name} {version}: session set up")
-        else:
-            good = False
-            log(f"{name} {version}: session-setup failed: {outcome.reason}")
-    return good
+        yield Hook("session_setup", name, version, folder, folder, control)
 
 
-def _line(log: Callable[[str], None], name: str) -> Callable[[str], None]:
-    return lambda text: log(f"{name}| {text}")
+def _run(runner: Runner, hook: Hook, seconds: int, log: Callable[[str], None]) -> Outcome:
+    """In a folder of the user's own, which is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="bocage-session-") as place:
+        work = Path(place)
+        (work / "content").mkdir()
+        try:
+            setup = atomic.read_bounded(hook.folder / "setup.py", _MAX_SETUP)
+        except (OSError, BocageError) as error:
+            return Outcome(False, f"its setup.py cannot be read: {error}")
+        (work / "content" / "setup.py").write_bytes(setup)
+        mine = Hook(hook.name, hook.package, hook.version, work / "content", work, hook.control)
+        return runner.run(mine, seconds, lambda text: log(f"{hook.package}| {text}"))
+
+
+@contextmanager
+def _alone(state: Path) -> Iterator[bool]:
+    """Whether no other session of this user is at it; what was done is kept before anything is done."""
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(state / "session-setup.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise BocageError(f"{state} cannot be written: {error.strerror}; nothing was set up.") from error
+    try:
+        yield platform.WINDOWS or platform.take_lock(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _read(path: Path) -> dict[str, str]:
@@ -66,7 +109,6 @@ def _read(path: Path) -> dict[str, str]:
 
 def _write(state: Path, done: dict[str, str]) -> None:
     try:
-        state.mkdir(parents=True, exist_ok=True)
         atomic.write_file(state / DONE, json.dumps(done, sort_keys=True).encode(), 0o600)
     except OSError as error:
         raise BocageError(f"{state / DONE} cannot be written: {error.strerror}.") from error

@@ -21,7 +21,7 @@ MAX_BYTES = 1024 * 1024
 _URL = re.compile(r"(https?://[^\s\x00-\x1f]{1,500}|file:///[^\s\x00-\x1f]{0,500})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 _REQUEST = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
-_GROUP = re.compile(r"[A-Za-z0-9_.@\\ -]{1,128}")
+_GROUP = re.compile(r"(user:)?[A-Za-z0-9_.@\\ -]{1,128}")
 _PATTERN = re.compile(r"[A-Za-z0-9._+-]{0,127}\*?")
 _PATH = re.compile(r"/[^\x00]*")
 _REQUIRED = frozenset({"replicas"})
@@ -127,7 +127,7 @@ def from_document(value: object, what: str) -> PackageSettings:
 
 
 def rules(value: object, what: str) -> dict[str, tuple[str, ...]]:
-    """Rules of self-service, as settings and packages of that type have them: lists of names by group of users."""
+    """Rules of self-service, as settings and packages of that type have them: lists of names by group of users, or by user:NAME."""
     found: dict[str, tuple[str, ...]] = {}
     for group, names in fields.record(value, what).items():
         if not _GROUP.fullmatch(group):

@@ -258,7 +258,10 @@ class Steps:
             return None
         setup = content / "setup.py"
         if setup.is_file() and b"def session_setup" in setup.read_bytes():
-            folder.mkdir(mode=0o755, parents=True)
+            folder.mkdir(parents=True)
+            # users come here, whatever umask whoever started the agent has
+            for one in (self._folder, folder.parent, folder):
+                one.chmod(0o755)
             record = self._store.record(pending.sha256)
             control = {} if record is None else record.control
             atomic.write_file(folder / "control.json", canonical.dumps(control), 0o644)

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         from .packages_door import serve
 
         with socket.socket(fileno=os.dup(0)) as connection:
-            return serve(connection, lambda *asked: _serve(options, *asked))
+            return serve(connection, lambda *asked: _serve(options, *asked), lambda *told: _note(options, *told))
     if not platform.is_administrator():
         if options.plan or options.ensure or options.no_update:
             raise BadInput("The options --plan, --ensure and --no-update are for administrators of this host.")
@@ -113,6 +113,14 @@ def _serve(options: argparse.Namespace, caller: Caller, verb: str, packages: lis
     rights.check(caller, verb, packages, [settings.self_service, *_placed_rules(settings)])
     asked = argparse.Namespace(**{**vars(options), "verb": verb, "packages": packages, "json": False})
     return _do(asked, line, lambda about, done, total: None, caller.name, answer=line)
+
+
+def _note(options: argparse.Namespace, caller: Caller, failures: list[Any]) -> int:
+    """What could not be done in the caller's session, for the report."""
+    from .packages_sessions import note
+
+    note(read_settings(options.packages_config).places.state, caller.name, failures)
+    return 0
 
 
 def _placed_rules(settings: PackageSettings) -> list[rights.Rules]:
@@ -294,6 +302,8 @@ def _told(plan: Any) -> str:
 
 
 def _session_setup(options: argparse.Namespace) -> int:
+    if platform.is_root():
+        raise BadInput("session-setup sets up a user's own account, and never that of root; run it as that user.")
     from .packages_session import set_up
 
     try:
@@ -302,7 +312,35 @@ def _session_setup(options: argparse.Namespace) -> int:
     except BocageError:
         # the settings may be for administrators to read; where sessions lie is known all the same
         sessions, seconds = platform.places().state / "sessions", 300
-    return 0 if set_up(sessions, Path.home(), seconds, _say) else 1
+    failed = set_up(sessions, Path.home(), seconds, _nothing if options.quiet else _say)
+    if failed is None:
+        return 0
+    sentences = [f"{one.package} {one.version} could not set up your session: {one.reason}" for one in failed]
+    if options.quiet:
+        for one in sentences:
+            _say(one)
+    if sentences:
+        platform.show("A package could not set up your session", "\n".join(sentences))
+    _tell_of(failed)
+    return 1 if failed else 0
+
+
+def _tell_of(failed: Sequence[Any]) -> None:
+    """The host reports it; that it cannot is no failure of the session."""
+    from .packages_door import SESSION_RESULT, ask
+
+    told = [
+        {"package": one.package, "version": one.version, "reason": one.reason or "no reason was given"}
+        for one in failed
+    ]
+    try:
+        ask(SESSION_RESULT, [], _say, failures=told)
+    except (BocageError, OSError, ValueError) as error:
+        _say(f"This host will not report it: {error}")
+
+
+def _nothing(text: str) -> None:
+    """What is said of a quiet run's steps."""
 
 
 def _say(text: str) -> None:

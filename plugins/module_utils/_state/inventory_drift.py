@@ -99,6 +99,10 @@ def package_drift(packages: Mapping[str, Any]) -> list[str]:
         f"The audit of {name} says {one['answer']}{': ' + one['reason'].rstrip('.') if one['reason'] else ''}."
         for name, one in packages["audits"].items()
     ]
+    found += [
+        f"{one['package']} {one['version']} could not set up sessions of {one['users']} users: {one['reason'].rstrip('.')}."
+        for one in packages.get("sessions", ())
+    ]
     found += [f"Work on {name} was cut off." for name in packages["interrupted"]]
     if packages["last_problem"]:
         found.append(packages["last_problem"])

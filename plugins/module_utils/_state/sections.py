@@ -206,6 +206,10 @@ def _check_packages(section: dict[str, Any], what: str) -> None:
             if problem.get(name) is not None:
                 fields.text(problem, name, what, _VERSION)
         fields.text(problem, "reason", what)
+    for failed in _entries({"sessions": [], **section}, "sessions", what):
+        fields.integer(failed, "users", what, 1)
+        fields.text(failed, "version", what, _VERSION)
+        fields.text(failed, "reason", what)
     for record in _entries(section, "offline_records", what):
         timestamps.parse(record.get("accepted_at"), f"accepted_at of {what}")
     for refused in _entries(section, "refused", what):

@@ -5,31 +5,27 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bocage_agent import main as agent_main
-from bocage_agent import packages_door, packages_policy, packages_report, packages_rights, packages_verbs
+from bocage_agent import packages_policy, packages_report, packages_rights, packages_verbs
 from bocage_agent.packages_lock import Busy, run_lock
 from bocage_agent.packages_ports import Unreachable
 from bocage_agent.packages_progress import Speaker
 from bocage_agent.packages_rights import Caller, NotAllowed
 from bocage_agent.packages_schedule import interval, is_due
-from bocage_agent.packages_session import set_up
 from bocage_agent.packages_settings import from_document, read_settings
 from bocage_core._common.errors import BadInput
 from bocage_core._state.sections import check_sections
 from package_fakes import NOW, Host, touching
 
 ROOT = Path(__file__).parents[4]
-RULES = [{"staff": ["tool*"]}, {"teachers": ["atlas"], "staff": ["map"]}]
+RULES = [{"staff": ["tool*"]}, {"teachers": ["atlas"], "staff": ["map"]}, {"user:ann": ["own"], "user:bob": ["his"]}]
 
 
 @pytest.fixture
@@ -70,6 +66,9 @@ def test_the_rest_needs_an_administrator(verb: str) -> None:
         (("staff",), ["tool-\x1b[2J"], False),
         (("guests",), ["tool-a"], False),
         ((), ["tool-a"], False),
+        ((), ["own"], True),
+        ((), ["own-more"], False),
+        (("user:bob",), ["his"], False),
     ],
 )
 def test_attack_more_than_a_rule_of_self_service_names(
@@ -96,74 +95,6 @@ def test_two_agents_at_once(tmp_path: Path) -> None:
         assert "Another agent works with packages on this host" in done.stderr
     with run_lock(path, "install"):
         assert json.loads(path.read_text())["verb"] == "install"
-
-
-@pytest.fixture
-def door(tmp_path: Path) -> Iterator[Any]:
-    """A door behind which a function answers each caller."""
-    path = tmp_path / "door.sock"
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    listener.listen()
-    served: list[Any] = []
-
-    def answer(do: packages_door.Serve) -> Path:
-        def run() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                served.append(packages_door.serve(connection, do))
-
-        threading.Thread(target=run, daemon=True).start()
-        return path
-
-    yield answer
-    listener.close()
-
-
-def test_the_kernel_says_who_asks_and_lines_come_back(door: Any) -> None:
-    asked: list[Any] = []
-
-    def do(caller: Caller, verb: str, packages: list[str], line: Any) -> int:
-        asked.append((caller.name, caller.administrator, verb, packages))
-        line("tool 1.0: install begun")
-        return 3
-
-    lines: list[str] = []
-    assert packages_door.ask("install", ["tool"], lines.append, door(do)) == 3
-    assert lines == ["tool 1.0: install begun"]
-    assert asked == [("root", True, "install", ["tool"])]
-
-
-def test_a_refusal_is_a_line_and_a_status(door: Any) -> None:
-    def do(caller: Caller, verb: str, packages: list[str], line: Any) -> int:
-        packages_rights.check(user(), verb, packages, [])
-        return 0
-
-    lines: list[str] = []
-    assert packages_door.ask("forget", ["tool"], lines.append, door(do)) == 1
-    assert lines == ["ann may not do `forget` on this host; it needs the rights of an administrator."]
-
-
-@pytest.mark.parametrize("question", [b"", b"[]\n", b"{}\n", b"\xff\n", b'{"verb": 1, "packages": []}\n', b"x" * 70000])
-def test_a_bad_question_is_answered_and_does_nothing(door: Any, question: bytes) -> None:
-    path = door(lambda *_: pytest.fail("it was done"))
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(path))
-        try:
-            connection.sendall(question)
-            connection.shutdown(socket.SHUT_WR)
-        except BrokenPipeError:
-            pass  # it did not want to hear the rest
-        try:
-            answer = connection.makefile("rb").read()
-        except ConnectionResetError:
-            return
-    assert b'{"status": 2}' in answer
-
-
-def test_without_a_door_the_sentence_says_so(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="needs the rights of an administrator, and no agent listens at"):
-        packages_door.ask("install", ["tool"], print, tmp_path / "none")
 
 
 def test_the_door_knows_settings_and_placed_rules(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,30 +186,6 @@ def test_a_large_host_reports_a_digest(host: Host) -> None:
     assert found is not None
     assert (len(found["problems"]), found["problem_count"]) == (packages_report.MAX_PROBLEMS, len(store_rows))
     assert len(json.dumps(found)) < 16384
-
-
-def test_sessions_are_set_up_once_for_each_version(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
-    setup = "import os\ndef install():\n    pass\ndef session_setup():\n"
-    setup += "    with open(os.environ['HOME'] + '/mark', 'a') as stream:\n        stream.write(control['version'])\n"
-    host.library.add("a", "1", setup)
-    host.install("a")
-    sessions, lines = host.folder / "state" / "sessions", []
-    for _ in range(2):
-        assert set_up(sessions, home, 20, lines.append)
-    assert (home / "mark").read_text() == "1"
-    host.library.add("a", "2", setup)
-    host.upgrade()
-    assert set_up(sessions, home, 20, lines.append)
-    assert (home / "mark").read_text() == "12"
-    host.library.add("a", "3", setup.replace("with open", "error('broken')\n    with open"))
-    host.upgrade()
-    assert not set_up(sessions, home, 20, lines.append)
-    assert lines[-1] == "a 3: session-setup failed: broken"
-    host.remove("a")
-    assert set_up(sessions, home, 20, lines.append)
 
 
 @pytest.mark.parametrize(
