@@ -57,10 +57,8 @@ def ask(
         try:
             connection.connect(str(door))
         except OSError as error:
-            raise BocageError(
-                f"`{verb}` needs the rights of an administrator, and no agent listens at {door} for others:"
-                f" {error.strerror}."
-            ) from error
+            rights = "" if verb == SESSION_RESULT else f"`{verb}` needs the rights of an administrator, and "
+            raise BocageError(f"{rights}no agent listens at {door} for others: {error.strerror}.") from error
         connection.sendall(json.dumps(question).encode() + b"\n")
         with connection.makefile("rb") as answer:
             while raw := answer.readline(_MAX_LINE):

@@ -336,7 +336,8 @@ def _tell_of(failed: Sequence[Any]) -> None:
     try:
         ask(SESSION_RESULT, [], _say, failures=told)
     except (BocageError, OSError, ValueError) as error:
-        _say(f"This host will not report it: {error}")
+        if told:
+            _say(f"This host will not report it: {error}")
 
 
 def _nothing(text: str) -> None:
