@@ -148,28 +148,8 @@ class Cache:
 
     def replace(self, lists: Sequence[VerifiedList], gone: Iterable[str], state: dict[str, str]) -> None:
         """Take in an update, wholly or not at all: lists that are new, and the names of those that are no more."""
-        with self._database() as database, database:
-            for one in lists:
-                database.execute(
-                    "insert or replace into roles values (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        one.name,
-                        one.parent,
-                        one.version,
-                        one.delegation,
-                        one.expires,
-                        one.may_execute,
-                        one.raw,
-                        "\n".join(one.refused),
-                    ),
-                )
-                _replace_targets(database, one)
-            names = [(name,) for name in gone]
-            database.executemany("delete from targets where role = ?", names)
-            database.executemany("delete from roles where name = ?", names)
-            database.execute("delete from state")
-            database.executemany("insert into state values (?, ?)", state.items())
-            _refuse_too_many(database)
+        with self._database() as database:
+            _take_in(database, lists, gone, state)
 
     def _targets(self, condition: str, *values: str) -> Iterator[Target]:
         question = (
@@ -218,6 +198,34 @@ class Cache:
             database.close()
             raise
         return database
+
+
+def _take_in(
+    database: sqlite3.Connection, lists: Sequence[VerifiedList], gone: Iterable[str], state: dict[str, str]
+) -> None:
+    """In one transaction."""
+    with database:
+        for one in lists:
+            database.execute(
+                "insert or replace into roles values (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    one.name,
+                    one.parent,
+                    one.version,
+                    one.delegation,
+                    one.expires,
+                    one.may_execute,
+                    one.raw,
+                    "\n".join(one.refused),
+                ),
+            )
+            _replace_targets(database, one)
+        names = [(name,) for name in gone]
+        database.executemany("delete from targets where role = ?", names)
+        database.executemany("delete from roles where name = ?", names)
+        database.execute("delete from state")
+        database.executemany("insert into state values (?, ?)", state.items())
+        _refuse_too_many(database)
 
 
 def _replace_targets(database: sqlite3.Connection, one: VerifiedList) -> None:
