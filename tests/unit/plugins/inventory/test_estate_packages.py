@@ -112,7 +112,7 @@ def test_what_does_not_mend_itself_is_drift(folder: Any, changes: Any, expected:
     "changes",
     [
         {"installed": []},
-        {"installed": {"a b": "1"}},
+        {"installed": {"a\tb": "1"}},
         {"installed": {"a": 1}},
         {"installed": {f"p{number}": "1" for number in range(201)}, "installed_count": 201},
         {"installed_count": 0},
