@@ -165,7 +165,7 @@ def places(options: dict) -> dict:
     hosts = {str(host): str(name) for host, name in options["hosts"].items()}
     before = directory.read_places(options["before"])
     read = directory_reading.read(source)
-    found = directory.plan(hosts, read.computers, read.groups, before)
+    found = directory.plan(hosts, read.computers, read.groups if source.groups_base else None, before)
     return {
         "changed": False,
         "hosts": {host: place.to_plain() for host, place in sorted(found.hosts.items())},

@@ -59,6 +59,7 @@ class _Groups:
     """All groups, what each is a member of, and which names do not say which group is meant."""
 
     names: dict[Key, str] = field(default_factory=dict)
+    """Empty where it is not clear what a group is called."""
     parents: dict[Key, set[Key]] = field(default_factory=dict)
     unclear: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
@@ -77,11 +78,12 @@ def read_places(value: object) -> dict[str, Place]:
 
 
 def plan(
-    hosts: Mapping[str, str], computers: Sequence[Entry], groups: Sequence[Entry], before: Mapping[str, Place]
+    hosts: Mapping[str, str], computers: Sequence[Entry], groups: Sequence[Entry] | None, before: Mapping[str, Place]
 ) -> Places:
     """`hosts` has by name in the estate the name in the directory, `before` what the last plan found.
 
-    Raises BadInput where two hosts have one name, or the directory shows no computer at all.
+    `groups` is None where none are to count. Raises BadInput where two hosts have one name, or the directory shows no
+    computer, or no host and no group where there were some: whoever asks sees too little then.
     """
     by_name: dict[str, str] = {}
     for host, name in sorted(hosts.items()):
@@ -91,18 +93,28 @@ def plan(
     if not computers:
         # more likely a wrong base or too few rights than an empty estate
         raise BadInput("The directory shows no computer there; check the base and the rights of who asks.")
-    found, strangers, problems = _computers(by_name, computers)
-    known = _read_groups(groups, computers)
+    found, shared, strangers, problems = _computers(by_name, computers)
+    if before and not found and not shared:
+        raise BadInput(
+            "None of the directory's computers is a host of the estate any more; check directory_computer_attribute, the base"
+            " and the rights of who asks, or delete directory_file where it is so."
+        )
+    if groups is not None and not groups and any(place.profiles for place in before.values()):
+        raise BadInput(
+            "The directory shows no group any more; check directory_groups_base and the rights of who asks, or leave"
+            " directory_groups_base out where it is so."
+        )
+    known = _read_groups(groups or (), computers)
     result: dict[str, Place] = {}
     for host in sorted(hosts):
         old = before.get(host, Place())
         entries = found.get(host, [])
         try:
-            place = _place(host, entries, known, old)
+            place = old if host in shared else _place(host, entries, known, old)
         except BadInput as error:
             problems.append(f"{host} keeps what it had: {error}.")
             place = old
-        if not entries and old != Place():
+        if not entries and host not in shared and old != Place():
             problems.append(f"{host} is no longer in the directory and loses its units and profiles.")
         if place != Place():
             result[host] = place
@@ -116,19 +128,24 @@ def plan(
 
 def _computers(
     by_name: Mapping[str, str], computers: Iterable[Entry]
-) -> tuple[dict[str, list[Entry]], list[str], list[str]]:
+) -> tuple[dict[str, list[Entry]], set[str], list[str], list[str]]:
+    """By host its entries; hosts of which an entry means several; computers that are no hosts; what is unclear."""
     found: dict[str, list[Entry]] = {}
+    shared: set[str] = set()
     strangers: set[str] = set()
     problems = []
     for entry in computers:
         named = {by_name[name.casefold()] for name in entry.names if name.casefold() in by_name}
         if len(named) > 1:
-            problems.append(f"The computer {_shown(entry.dn)} names several hosts: {', '.join(sorted(named))}.")
+            problems.append(
+                f"The computer {_shown(entry.dn)} names several hosts, which keep what they had: {', '.join(sorted(named))}."
+            )
+            shared |= named
         if not named:
             strangers.add(_shown(entry.names[0] if entry.names else entry.dn))
         for host in named:
             found.setdefault(host, []).append(entry)
-    return found, sorted(strangers), problems
+    return found, shared, sorted(strangers), problems
 
 
 def _place(host: str, entries: Sequence[Entry], groups: _Groups, old: Place) -> Place:
@@ -143,17 +160,16 @@ def _place(host: str, entries: Sequence[Entry], groups: _Groups, old: Place) -> 
     units, refused = directory_names.units(levels)
     groups.problems += [f"{one}; {host} has nothing by it." for one in refused]
     profiles = set()
-    for name in _memberships(host, directory_names.key(levels), groups):
-        if name in groups.unclear:
-            continue
+    names = _memberships(host, directory_names.key(levels), groups)
+    for name in names - groups.unclear - {""}:
         if directory_names.is_name(name):
             profiles.add(name)
         else:
             groups.problems.append(
                 f"No package can be called {_shown(name)}; the members of this group have nothing by it."
             )
-    # by the groups that nobody can tell apart nothing changes
-    profiles |= {name for name in old.profiles if name in groups.unclear}
+    # by the groups that nobody can tell apart nothing changes, nor by those of which nobody knows what they are called
+    profiles |= {name for name in old.profiles if name in groups.unclear or "" in names}
     if len(profiles) > MAX_NAMES or len(units) > MAX_NAMES:
         raise BadInput(f"it is in more than {MAX_NAMES} units or groups")
     return Place(tuple(units), tuple(sorted(profiles)))
@@ -187,6 +203,9 @@ def _read_groups(groups: Sequence[Entry], computers: Sequence[Entry]) -> _Groups
         if len(entry.names) != 1:
             found.problems.append(f"The group {_shown(entry.dn)} has {len(entry.names)} names and is left as it was.")
             found.unclear |= set(entry.names)
+            # what it is a member of counts for its members as ever
+            found.names[own] = ""
+            readable.append((own, entry))
             continue
         if entry.names[0] in taken and own not in found.names:
             found.problems.append(f"Several groups are called {_shown(entry.names[0])}; nothing changes by them.")
@@ -236,7 +255,7 @@ def _tell_cycles(found: _Groups) -> None:
                 continue
             above = waiting[-1].pop()
             if above in path:
-                names = sorted({_shown(found.names[one]) for one in path[path.index(above) :]})
+                names = sorted({_shown(found.names[one] or "one without a name") for one in path[path.index(above) :]})
                 found.problems.append(f"Groups are members of one another: {', '.join(names[:_SHOWN])}.")
             elif above not in done:
                 path.append(above)

@@ -76,7 +76,8 @@ def read(source: Source) -> Found:
             return Found(computers, groups)
     except ldap.LDAPInvalidFilterError as error:
         raise BadInput(f"{where} is asked with a filter that cannot be used: {_words(error)}.") from error
-    except (ldap.LDAPException, OSError, UnicodeDecodeError) as error:
+    # the library meets bytes that are no message with whatever they lead to
+    except (ldap.LDAPException, OSError, ValueError, LookupError, TypeError) as error:
         raise BocageError(
             f"{where} does not answer as it should: {_words(error)}; hosts keep what they had."
         ) from error
@@ -177,6 +178,8 @@ def _entry(dn: str, values: Mapping[str, list[str]], attribute: str) -> Entry:
 def _words(error: Exception) -> str:
     if isinstance(error, ldap.LDAPOperationResult):
         return " ".join(f"{error.description} {error.message or ''}".split())[:200].rstrip(".")
+    if isinstance(error, LookupError | TypeError):
+        return "what it says is no message of LDAP"
     text = " ".join(str(error).split()).strip("(),'")
     if "doesn't match any name" in text:
         return "its certificate is for another name"

@@ -26,7 +26,7 @@ def dn(name: str, below: str = "OU=Groups,DC=x") -> str:
     return f"CN={name},{below}"
 
 
-def plan(*entries: Entry, groups: tuple[Entry, ...] = (), before: dict[str, Place] | None = None) -> Places:
+def plan(*entries: Entry, groups: tuple[Entry, ...] | None = None, before: dict[str, Place] | None = None) -> Places:
     return directory.plan({"desk1": "DESK1", "gw1": "gw1"}, entries, groups, before or {})
 
 
@@ -86,6 +86,17 @@ def test_a_group_that_cannot_be_read_keeps_what_was() -> None:
     )
 
 
+@pytest.mark.parametrize("names", [(), ("b", "c")])
+def test_a_group_without_one_name_takes_nothing_away(names: tuple[str, ...]) -> None:
+    """Neither what it was to its members, nor the groups that it is in."""
+    desk = computer("desk1", LYON)
+    groups = Entry(dn("b"), names, (desk.dn,)), group("above", dn("b"))
+    found = plan(desk, groups=groups, before={"desk1": Place((LYON,), ("above", "was called so"))})
+    assert found.hosts["desk1"].profiles == ("above", "was called so")
+    assert found.problems == (f"The group CN=b,OU=Groups,DC=x has {len(names)} names and is left as it was.",)
+    assert plan(desk, groups=groups).hosts["desk1"].profiles == ("above",)
+
+
 def test_a_membership_that_cannot_be_read_is_left_out() -> None:
     found = plan(computer("desk1", LYON, "?"), groups=(group("a", "!", computer("desk1", LYON).dn),))
     assert found.hosts["desk1"].profiles == ("a",)
@@ -120,9 +131,13 @@ def test_computers_that_are_no_hosts_are_told_in_one_sentence() -> None:
     )
 
 
-def test_a_computer_that_names_two_hosts() -> None:
-    found = plan(Entry("CN=desk1,OU=Lyon,DC=x", ("desk1", "gw1")))
-    assert found.problems == ("The computer CN=desk1,OU=Lyon,DC=x names several hosts: desk1, gw1.",)
+@pytest.mark.parametrize("before", [{}, {"desk1": OLD}])
+def test_a_computer_that_names_two_hosts_changes_neither(before: dict[str, Place]) -> None:
+    found = plan(Entry("CN=desk1,OU=Lyon,DC=x", ("desk1", "gw1")), before=before)
+    assert found.hosts == before
+    assert found.problems == (
+        "The computer CN=desk1,OU=Lyon,DC=x names several hosts, which keep what they had: desk1, gw1.",
+    )
 
 
 def test_a_host_that_left_the_directory_loses_its_place_and_it_is_told() -> None:
@@ -134,6 +149,24 @@ def test_a_host_that_left_the_directory_loses_its_place_and_it_is_told() -> None
 def test_a_directory_that_shows_nothing_takes_nothing_away() -> None:
     with pytest.raises(BadInput, match="The directory shows no computer there; check the base and the rights"):
         plan(before={"desk1": OLD})
+
+
+@pytest.mark.parametrize("names", [(), ("a description",)])
+def test_a_wrong_attribute_takes_nothing_away(names: tuple[str, ...]) -> None:
+    """As with a word that is misspelt in the inventory, or where the attribute may not be read."""
+    entry = Entry("CN=desk1,OU=Lyon,DC=x", names)
+    with pytest.raises(BadInput, match="None of the directory's computers is a host of the estate any more; check dir"):
+        plan(entry, before={"desk1": OLD})
+    assert plan(entry).hosts == {}
+
+
+def test_groups_that_nobody_shows_take_nothing_away() -> None:
+    before = {"desk1": OLD}
+    with pytest.raises(BadInput, match="The directory shows no group any more; check directory_groups_base"):
+        plan(computer("desk1", LYON), groups=(), before=before)
+    assert plan(computer("desk1", LYON), groups=(), before={"desk1": Place((LYON,))}).hosts["desk1"].profiles == ()
+    # whoever asks for no groups any more wants none
+    assert plan(computer("desk1", LYON), before=before).hosts == {"desk1": Place((LYON,))}
 
 
 def test_two_hosts_of_one_name() -> None:
@@ -176,9 +209,12 @@ def test_any_directory_gives_places_and_the_order_of_its_answers_does_not_count(
 ) -> None:
     hosts = {"desk1": "desk1", "gw1": "gw1"}
     before = {"desk1": OLD}
-    if not computers:
+    try:
+        found = directory.plan(hosts, computers, groups, before)
+    except BadInput:
+        with pytest.raises(BadInput):
+            directory.plan(hosts, computers[::-1], groups[::-1], before)
         return
-    found = directory.plan(hosts, computers, groups, before)
     assert directory.read_places({host: one.to_plain() for host, one in found.hosts.items()}) == found.hosts
     again = directory.plan(hosts, computers[::-1], groups[::-1], before)
     assert again.hosts == found.hosts
