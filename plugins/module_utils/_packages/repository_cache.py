@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .._common.errors import BocageError
+from .._common.refused import Refused
 from . import repository_layout as layout
 from . import target_custom
 from . import tuf_library as tuf
@@ -148,8 +149,15 @@ class Cache:
 
     def replace(self, lists: Sequence[VerifiedList], gone: Iterable[str], state: dict[str, str]) -> None:
         """Take in an update, wholly or not at all: lists that are new, and the names of those that are no more."""
-        with self._database() as database:
-            _take_in(database, lists, gone, state)
+        try:
+            with self._database() as database:
+                _take_in(database, lists, gone, state)
+        except sqlite3.OperationalError as error:
+            raise BocageError(f"The list of packages {self._path} cannot be written: {error}; update again.") from error
+        except OverflowError as error:
+            raise Refused(
+                "malformed", "A list of the repository has a version above 2^63; use another replica."
+            ) from error
 
     def _targets(self, condition: str, *values: str) -> Iterator[Target]:
         question = (
@@ -166,6 +174,9 @@ class Cache:
                 return database.execute(question, values).fetchall()
         except sqlite3.OperationalError as error:
             raise BocageError(f"The list of packages {self._path} cannot be read: {error}.") from error
+        except sqlite3.ProgrammingError:
+            # a fault of ours says nothing of the file
+            raise
         except sqlite3.DatabaseError as error:
             self._path.unlink(missing_ok=True)
             raise BocageError(f"The list of packages {self._path} was damaged and is removed; update again.") from error

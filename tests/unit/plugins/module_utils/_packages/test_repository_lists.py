@@ -16,6 +16,7 @@ from bocage_core._common.refused import Refused
 from bocage_core._packages import repository_edit, repository_keys, repository_publish, repository_refresh
 from bocage_core._packages import repository_layout as layout
 from bocage_core._packages import repository_roles as roles
+from bocage_core._packages.repository_cache import Cache, KnownList, VerifiedList
 from bocage_core._packages.repository_client import Listing
 from bocage_core._packages.repository_edit import Change
 from bocage_core._packages.repository_store import Store
@@ -186,6 +187,38 @@ def test_only_what_changed_in_a_list_is_written(signed: SignedRepository) -> Non
     signed.add(signed.package("base/a_1.wapt", b"other content"), removals=["base/a_2.wapt"])
     assert {one.path: one.length for one in client.update().targets()} == {"base/a_1.wapt": 13, "base/b_1.wapt": 7}
     assert places()["base/b_1.wapt"] == before["base/b_1.wapt"]
+
+
+def test_a_full_disk_is_told_and_takes_nothing_away(signed: SignedRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = signed.client()
+    client.update()
+    before = paths(client.listing())
+    many = [f"base/many-{number}_1.wapt" for number in range(200)]
+    signed.publish(*many)
+    connect = Cache._connect
+
+    def full(cache: Cache) -> sqlite3.Connection:
+        database = connect(cache)
+        # never less than there is already
+        database.execute("pragma max_page_count = 1")
+        return database
+
+    monkeypatch.setattr(Cache, "_connect", full)
+    with pytest.raises(BocageError, match="cannot be written: database or disk is full; update again"):
+        client.update()
+    assert paths(client.listing()) == before
+    monkeypatch.undo()
+    client.update()
+    assert paths(client.listing()) == before | set(many)
+
+
+def test_a_version_that_no_file_of_ours_can_keep(signed: SignedRepository, tmp_path: Path) -> None:
+    one = KnownList("base", "targets", 2**63, "", "", None)
+    cache = Cache(tmp_path / "targets.sqlite")
+    lists = [VerifiedList(*one[:4], "2027-01-01T00:00:00Z", True, [], None, [])]
+    with pytest.raises(Refused, match="has a version above 2\\^63; use another replica"):
+        cache.replace(lists, [], {})
+    assert cache.known() == {}
 
 
 def test_too_many_targets(signed: SignedRepository, monkeypatch: pytest.MonkeyPatch) -> None:
