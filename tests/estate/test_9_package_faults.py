@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What no attacker does to a host: a full disk, a clock that is a year off, two agents at once.
+
+Each is told in a sentence, changes nothing, and the next run goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import driver
+import pytest
+from driver import AGENT
+from packages_made import make, serve
+
+# Of this run: a host takes no version below one that it had, also where the lab was kept.
+RUN = int(time.time()) // 60
+FIRST, SECOND = (f"{RUN}.{number}-1" for number in range(2))
+SETUP = """
+def install():
+    run(["sleep", "3"])
+    write("/opt/demo-fault/version", control["version"])
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("faults")
+    driver.serve_packages()
+    serve(make(folder, "demo-fault", FIRST, SETUP))
+    # its own runs would come in between
+    driver.on("desk1", "systemctl stop bocage-agent-upgrade.timer")
+    yield folder
+    driver.on("desk1", f"{AGENT} remove demo-fault --wait 60; systemctl start bocage-agent-upgrade.timer")
+
+
+def agent(words: str, days: int = 0) -> str:
+    """What the agent of desk1 says, with its clock so many days ahead."""
+    clock = f"faketime '{days:+d} days' " if days else ""
+    said = driver.on("desk1", f"{clock}{AGENT} {words} 2>&1", check=False, timeout=300)
+    assert "Traceback" not in said, said
+    return said
+
+
+def installed() -> str:
+    return driver.on("desk1", "cat /opt/demo-fault/version 2>/dev/null || echo none").strip()
+
+
+def state() -> Any:
+    return json.loads(driver.on("desk1", f"{AGENT} packages"))
+
+
+@contextmanager
+def full(folder: str) -> Iterator[None]:
+    """One page is left of the file system where the agent keeps this."""
+    driver.on("desk1", f"mkdir -p {folder} && mount -t tmpfs -o size=4k,mode=0700 tmpfs {folder}")
+    try:
+        yield
+    finally:
+        driver.on("desk1", f"umount {folder}")
+
+
+@pytest.mark.parametrize("folder", ["/var/cache/bocage/packages", "/var/lib/bocage/packages/work"])
+def test_a_full_disk_is_told_and_nothing_is_changed(folder: str) -> None:
+    agent("remove demo-fault")
+    with full(folder):
+        said = agent("install demo-fault")
+        assert "room" in said or "No space" in said, said
+        assert installed() == "none"
+        assert state()["packages"]["demo-fault"]["state"] != "OK"
+    said = agent("upgrade")
+    assert f"demo-fault {FIRST}: install finished" in said, said
+    assert installed() == FIRST
+
+
+@pytest.mark.parametrize("days", [-365, 365])
+def test_a_clock_that_is_a_year_off_is_told_and_nothing_is_changed(published: Path, days: int) -> None:
+    if days < 0:
+        serve(make(published, "demo-fault", SECOND, SETUP))
+    said = agent("upgrade", days)
+    assert "clock" in said, said
+    assert installed() == FIRST
+    assert "clock" in state()["last_problem"]
+
+
+def test_of_two_agents_at_once_the_second_says_who_is_at_work() -> None:
+    said = agent(f"upgrade 2>&1 & sleep 1; {AGENT} upgrade 2>&1; wait")
+    assert f"demo-fault {SECOND}: install finished" in said, said
+    assert "Another agent works with packages on this host (process" in said, said
+    assert installed() == SECOND
+    assert state()["last_problem"] == ""
