@@ -22,7 +22,7 @@ NAME ?=
 ARGS ?=
 # What each change must leave whole, and what takes longer.
 SCENARIOS := mesh state seals
-DRILLS := confirm mtu rotation segments tenants voice
+DRILLS := confirm directory mtu rotation segments tenants voice
 
 export PATH := $(VENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(VENV)
@@ -91,7 +91,7 @@ drills: venv build/src ## drills of the whole estate alone (takeovers, drains, r
 	@lab/bootstrap.sh lab
 	pytest tests/drills -p no:cacheprovider $(ARGS)
 
-scenarios: venv ## the scenarios that make test leaves out: layer 2, voice, tenants, rotation, sizes of packets, lost ways
+scenarios: venv ## the scenarios that make test leaves out: layer 2, voice, tenants, rotation, sizes of packets, lost ways, Active Directory
 	@lab/bootstrap.sh lab
 	tests/molecule.sh $(DRILLS)
 
