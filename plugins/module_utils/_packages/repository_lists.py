@@ -44,6 +44,9 @@ class _Wanted:
     names: Sequence[str]
     parent: str
     delegation: str
+    """Tells under which keys, paths and rights they count; a list that was verified under others is verified again."""
+    scope: str
+    """The paths that are theirs, and those that other delegations have before them."""
     may_execute: bool
     owner: Callable[[str], str]
     """The name of the list that may speak of a path."""
@@ -91,8 +94,9 @@ class _Loader:
         def owner(path: str) -> str:
             return next(iter(get(path)), ("", True))[0]
 
-        digest = roles.delegation_digest(self.top.delegations, role)
-        return _Wanted([name], "targets", digest, roles.may_execute(role), owner)
+        scope = roles.scope(self.top, role)
+        digest = f"{roles.delegation_digest(self.top.delegations, role)}{scope}"
+        return _Wanted([name], "targets", digest, scope, roles.may_execute(role), owner)
 
     def _bins(self, head: _Wanted) -> list[_Wanted]:
         (name,) = head.names
@@ -110,17 +114,20 @@ class _Loader:
         def owner(path: str) -> str:
             return get(path) if head.owner(path) == name else ""
 
-        # the right to execute is the delegation's, so a change of it must reach the bins
-        digest = f"{roles.delegation_digest(signed.delegations, bins)}{head.may_execute}"
-        return [_Wanted(list(bins.get_roles()), name, digest, head.may_execute, owner)]
+        # paths and the right to execute are the delegation's, so a change of them must reach the bins
+        digest = f"{roles.delegation_digest(signed.delegations, bins)}{head.may_execute}{head.scope}"
+        return [_Wanted(list(bins.get_roles()), name, digest, head.scope, head.may_execute, owner)]
 
-    def _version(self, name: str) -> int:
+    def _named(self, one: _Wanted, name: str) -> tuple[int, str]:
+        """The version that is due, and what it is kept under: where the snapshot has a digest of it, with that."""
         meta = self.heads.get(f"{name}.json")
         if meta is None:
             raise Refused(
                 "incomplete", f"The snapshot of {self.url} does not name the list {name}; use another replica."
             )
-        return int(meta.version)
+        if not meta.hashes:
+            return meta.version, one.delegation
+        return meta.version, one.delegation + "".join(f" {kind}:{meta.hashes[kind]}" for kind in sorted(meta.hashes))
 
     def _fetch(self, wanted: list[_Wanted]) -> None:
         now = timestamps.write(self.now)
@@ -129,9 +136,9 @@ class _Loader:
         for one in wanted:
             most = layout.MAX_ROLE if one.parent == "targets" else layout.MAX_BIN
             for name in one.names:
-                version = self._version(name)
+                version, mark = self._named(one, name)
                 known = self.known.get(name)
-                if known is None or known[:4] != (name, one.parent, version, one.delegation):
+                if known is None or known[:4] != (name, one.parent, version, mark):
                     missing.append((one, name))
                     addresses.append((f"{self.url}{layout.metadata_file(name, version)}", most))
                 elif known.expires <= now:
@@ -158,10 +165,9 @@ class _Loader:
         expires = timestamps.write(signed.expires)
         self.ends.append(expires)
         kept = raw if signed.delegations is not None else None
+        mark = self._named(one, name)[1]
         self.lists.append(
-            VerifiedList(
-                name, one.parent, signed.version, one.delegation, expires, one.may_execute, good, kept, refused
-            )
+            VerifiedList(name, one.parent, signed.version, mark, expires, one.may_execute, good, kept, refused)
         )
 
 

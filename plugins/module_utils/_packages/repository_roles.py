@@ -31,6 +31,7 @@ _PLACES: dict[str, tuple[str, ...]] = {
 }
 _FOLDER = re.compile(r"[a-z]+(/[a-z0-9][a-z0-9-]*)*/\*")
 _BIN = re.compile(r"-[0-9a-f]{1,3}$")
+_BEFORE_WILDCARD = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,23 @@ def delegation_digest(delegations: tuf.Delegations, role: tuf.Role) -> str:
     """Tells one delegation from every other: keys, threshold, paths or bins, and rights."""
     keys = {name: delegations.keys[name].to_dict() for name in role.keyids if name in delegations.keys}
     return hashlib.sha256(canonical.dumps({"role": role.to_dict(), "keys": keys})).hexdigest()
+
+
+def scope(targets: tuf.Targets, role: tuf.DelegatedRole) -> str:
+    """Tells which paths are a delegation's: its own, less those of delegations before it that could be the same."""
+    own = role.paths or []
+    before: list[str] = []
+    for name, other in delegated(targets).items():
+        if name == role.name:
+            break
+        before += [path for path in other.paths or [] if any(_may_meet(path, mine) for mine in own)]
+    return hashlib.sha256(canonical.dumps({"own": own, "before": before})).hexdigest()
+
+
+def _may_meet(one: str, other: str) -> bool:
+    """Whether a path can fit both patterns, as far as what stands before the first star, mark or bracket tells."""
+    first, second = _BEFORE_WILDCARD.split(one, maxsplit=1)[0], _BEFORE_WILDCARD.split(other, maxsplit=1)[0]
+    return first.startswith(second) or second.startswith(first)
 
 
 def delegated(targets: tuf.Targets) -> dict[str, tuf.DelegatedRole]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 from contextlib import closing
@@ -13,14 +14,14 @@ from pathlib import Path
 import pytest
 from bocage_core._common.errors import BadInput, BocageError
 from bocage_core._common.refused import Refused
-from bocage_core._packages import repository_edit, repository_keys, repository_publish, repository_refresh
+from bocage_core._packages import repository_edit, repository_keys, repository_publish, repository_refresh, tuf_library
 from bocage_core._packages import repository_layout as layout
 from bocage_core._packages import repository_roles as roles
 from bocage_core._packages.repository_cache import Cache, KnownList, VerifiedList
 from bocage_core._packages.repository_client import Listing
 from bocage_core._packages.repository_edit import Change
 from bocage_core._packages.repository_store import Store
-from bocage_core._packages.tuf_library import Targets
+from bocage_core._packages.tuf_library import MetaFile, Root, Targets
 from signed_repository import NOW, SignedRepository, signers
 
 LATER = NOW + timedelta(hours=1)
@@ -159,6 +160,55 @@ def test_the_right_to_execute_reaches_every_list_at_once(signed: SignedRepositor
     assert set(change.lists) == {"targets"}
     repository_publish.commit(signed.path, change, signed.holders.online, NOW)
     assert [one.may_execute for one in client.update().targets()] == [True]
+
+
+@pytest.mark.parametrize("count", [1, 60])
+def test_a_delegation_that_comes_before_another_takes_its_paths_at_once(
+    signed: SignedRepository, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """Also from lists that did not change themselves; our publisher never delegates a path twice."""
+    monkeypatch.setattr(layout, "_BINS", ((40, 0), (1000, 2)))
+    monkeypatch.setattr(roles, "_refuse_overlap", lambda delegations: None)
+    signed.publish("group/g_1.wapt", *(f"base/p{number}_1.wapt" for number in range(count)))
+    client = signed.client()
+    assert len(client.update()) == count + 1
+    (early,) = signers()
+    first = roles.Delegation("early", ("base/*",), (early.public_key,))
+    signing = {**signed.holders.signing, "early": [early]}
+    change = repository_edit.delegate(signed.store, [first, *signed.holders.delegations()], signing, NOW)
+    assert set(change.lists) == {"targets", "early"}
+    repository_publish.commit(signed.path, change, signed.holders.online, NOW)
+    listing = client.update()
+    assert paths(listing) == {"group/g_1.wapt"}
+    assert "has the target 'base/p0_1.wapt', which it may not sign" in " ".join(listing.refused)
+    assert client.update().lists_loaded == 0
+
+
+def test_a_digest_in_the_snapshot_counts_for_lists_that_are_kept(
+    signed: SignedRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed.publish("base/a_1.wapt")
+    client = signed.client()
+    client.update()
+    version = signed.store.heads()["base"]
+    right = hashlib.sha256((signed.public / layout.metadata_file("base", version)).read_bytes()).hexdigest()
+    for digest, loaded in ((right, 1), (right, 0), ("0" * 64, None)):
+
+        def named(number: int, digest: str = digest) -> MetaFile:
+            return MetaFile(number, hashes={"sha256": digest} if number == version else None)
+
+        named.from_data = MetaFile.from_data  # type: ignore[attr-defined]
+        monkeypatch.setattr(tuf_library, "MetaFile", named)
+        root = roles.from_bytes(signed.root, Root, "root").signed
+        repository_refresh.seal(signed.store, signed.holders.online, NOW, {"base": version}, [root])
+        monkeypatch.undo()
+        if loaded is None:
+            with pytest.raises(Refused, match="a file is not the one that was signed") as caught:
+                client.update()
+            assert caught.value.code == "wrong_digest"
+        else:
+            assert client.update().lists_loaded == loaded
+    assert paths(client.listing()) == {"base/a_1.wapt"}
 
 
 def test_a_target_that_is_no_package_may_say_anything_of_itself(signed: SignedRepository) -> None:
