@@ -235,9 +235,13 @@ def _copy_file(url: str, offset: int, sink: Sink) -> None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise tuf.exceptions.DownloadHTTPError(f"there is no file {path}", 404) from error
+    except OSError as error:
+        raise tuf.exceptions.DownloadError(f"{path} cannot be read: {error.strerror}") from error
+    # before it is made a stream, which a folder cannot be
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise tuf.exceptions.DownloadError(f"{path} is not a file")
     with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise tuf.exceptions.DownloadError(f"{path} is not a file")
         stream.seek(offset)
         while piece := stream.read(_PIECE):
             sink(piece)

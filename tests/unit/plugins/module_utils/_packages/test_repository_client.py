@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 from bocage_core._common.errors import BadInput, BocageError
 from bocage_core._common.refused import Refused
-from bocage_core._packages import repository_edit, repository_publish
+from bocage_core._packages import repository_edit, repository_publish, tuf_library
 from bocage_core._packages import repository_layout as layout
+from bocage_core._packages.fetcher import Fetcher
 from bocage_core._packages.repository_client import Client, Unreachable
 from bocage_core._packages.repository_refresh import online_keys
-from signed_repository import NOW, SignedRepository, served, signers
+from signed_repository import NOW, QUICK, SignedRepository, served, signers
 
 LATER = NOW + timedelta(hours=1)
 
@@ -306,3 +307,15 @@ def replace_holders(signed: SignedRepository) -> Any:
     signed.holders.root, signed.holders.targets = signers(3), signers(3)
     signed.holders.snapshot, signed.holders.timestamp = signers(), signers()
     return old
+
+
+def test_a_folder_in_the_place_of_a_file_leaves_nothing_open(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    before = os.listdir("/proc/self/fd")
+    with Fetcher(QUICK) as fetcher:
+        fetcher.begin()
+        for name in ("folder", "pipe"):
+            with pytest.raises(tuf_library.exceptions.DownloadError, match=f"{name} is not a file"):
+                fetcher.download_bytes((tmp_path / name).as_uri(), 10)
+    assert os.listdir("/proc/self/fd") == before
