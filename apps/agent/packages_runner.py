@@ -56,18 +56,26 @@ class Outcome:
 
 
 class Runner:
-    """Runs hooks; `supervised` is whether each is a unit of systemd."""
+    """Runs hooks; `supervised` is whether each is a unit of systemd, `session` what they get of a user's environment."""
 
-    def __init__(self, supervised: bool | None = None, most_lines: int = 500, home: str = "/root") -> None:
+    def __init__(
+        self,
+        supervised: bool | None = None,
+        most_lines: int = 500,
+        home: str = "/root",
+        session: Mapping[str, str] | None = None,
+    ) -> None:
         self._supervised = platform.systemd_runs() if supervised is None else supervised
         self._most_lines = most_lines
         self._home = home
+        self._session = session or {}
 
     def run(self, hook: Hook, seconds: int, line: Callable[[str], None]) -> Outcome:
         """Run it to its end, at most so long; `line` gets what it prints, as it prints it."""
         (hook.work / "tmp").mkdir(mode=0o700, exist_ok=True)
         (hook.work / RESULT).unlink(missing_ok=True)
         environment = {
+            **self._session,
             "PATH": _PATH,
             "LANG": "C.UTF-8",
             "HOME": self._home,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from . import packages_platform as platform
 from .packages_runner import Hook, Outcome, Runner
 
 _MAX_SETUP = 4 * 1024 * 1024
+_RUNTIME = Path("/run/user")
+# What tells programs of a desktop where they show themselves.
+_OF_DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_CURRENT_DESKTOP", "XDG_SESSION_TYPE")
 DONE = "session-setup.json"
 
 
@@ -35,10 +39,10 @@ def set_up(
     sessions: Path, home: Path, seconds: int, log: Callable[[str], None], runner: Runner | None = None
 ) -> list[Failure] | None:
     """Run what this user has not had yet; what of it failed, or None where there was nothing to run."""
-    runner = runner or Runner(False, home=str(home))
+    runner = runner or Runner(False, home=str(home), session=environment(os.environ, _RUNTIME))
     state = Path(os.environ.get("XDG_STATE_HOME", home / ".local" / "state")) / "bocage"
     done = _read(state / DONE)
-    due = [one for one in _placed(sessions) if done.get(one.package) != one.version]
+    due = [one for one in placed(sessions) if done.get(one.package) != one.version]
     if not due:
         return None
     with _alone(state) as alone:
@@ -60,7 +64,29 @@ def set_up(
         return failed
 
 
-def _placed(sessions: Path) -> Iterator[Hook]:
+def environment(own: Mapping[str, str], runtime: Path) -> dict[str, str]:
+    """What a hook needs to reach the user's desktop and bus, where there are some, beside what every hook gets."""
+    found = {name: own[name] for name in _OF_DESKTOP if own.get(name)}
+    if platform.WINDOWS:
+        return found
+    folder = runtime / str(os.getuid())
+    # the places that systemd makes; others of the same names would be somebody else's
+    if _is_mine(folder, stat.S_ISDIR):
+        found["XDG_RUNTIME_DIR"] = str(folder)
+        if _is_mine(folder / "bus", stat.S_ISSOCK):
+            found["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={folder / 'bus'}"
+    return found
+
+
+def _is_mine(path: Path, kind: Callable[[int], bool]) -> bool:
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return kind(found.st_mode) and found.st_uid == os.getuid()
+
+
+def placed(sessions: Path) -> Iterator[Hook]:
     """What installations laid down; `folder` is where it lies."""
     for folder in sorted(sessions.iterdir()) if sessions.is_dir() else ():
         try:

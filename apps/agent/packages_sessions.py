@@ -6,14 +6,14 @@ A user can only say something of the own session, and only of packages that are 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bocage_core._common import atomic, fields
+from bocage_core._common import fields
 from bocage_core._common.errors import BocageError
 
+from . import packages_session
 from .commands import sentence
 from .packages_store import Store, put_facts
 
@@ -68,11 +68,4 @@ def section(store: Store, sessions: Path) -> list[dict[str, Any]]:
 
 def set_up_here(sessions: Path) -> dict[str, str]:
     """Versions by package of what is set up in sessions of this host."""
-    found: dict[str, str] = {}
-    for folder in sessions.iterdir() if sessions.is_dir() else ():
-        try:
-            control = json.loads(atomic.read_bounded(folder / "control.json", 1024 * 1024))
-        except (OSError, ValueError, BocageError):
-            continue  # it is being replaced just now
-        found[str(control.get("package", folder.name))] = str(control.get("version", ""))
-    return found
+    return {hook.package: hook.version for hook in packages_session.placed(sessions)}

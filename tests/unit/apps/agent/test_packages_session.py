@@ -6,14 +6,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bocage_agent import main as agent_main
-from bocage_agent import packages_door, packages_sessions, packages_verbs
+from bocage_agent import packages_door, packages_session, packages_sessions, packages_verbs
 from bocage_agent.packages_report import section
-from bocage_agent.packages_session import Failure, set_up
+from bocage_agent.packages_session import Failure, environment, set_up
 from bocage_core._common.errors import BocageError
 from bocage_core._state.inventory_drift import package_drift
 from bocage_core._state.sections import check_sections
@@ -53,6 +55,42 @@ def test_sessions_are_set_up_once_for_each_version(host: Host, tmp_path: Path, m
     assert [oct(one.stat().st_mode & 0o777) for one in (sessions, sessions / "a")] == ["0o755", "0o755"]
     host.remove("a")
     assert set_up(sessions, home, 20, lines.append) is None
+
+
+def test_hooks_reach_the_desktop_and_the_bus_of_their_own_user(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, runtime = tmp_path / "home", tmp_path / "run"
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state-of-user"))
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-7")
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/tmp/of-somebody-else")
+    monkeypatch.setattr(packages_session, "_RUNTIME", runtime)
+    own = runtime / str(os.getuid())
+    own.mkdir(parents=True)
+    setup = "import json, os\ndef install():\n    pass\ndef session_setup():\n"
+    setup += f"    with open({str(tmp_path / 'seen')!r}, 'w') as stream:\n        json.dump(dict(os.environ), stream)\n"
+    host.library.add("a", "1", setup)
+    host.install("a")
+    with socket.socket(socket.AF_UNIX) as bus:
+        bus.bind(str(own / "bus"))
+        assert set_up(host.folder / "state" / "sessions", home, 20, lambda text: None) == []
+    seen = json.loads((tmp_path / "seen").read_text())
+    assert seen["XDG_RUNTIME_DIR"] == str(own)
+    assert seen["DBUS_SESSION_BUS_ADDRESS"] == f"unix:path={own / 'bus'}"
+    assert seen["WAYLAND_DISPLAY"] == "wayland-7" and "DISPLAY" not in seen
+
+
+def test_a_bus_that_is_not_the_users_own_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert environment({"SECRET": "x"}, tmp_path) == {}
+    own = tmp_path / str(os.getuid())
+    own.mkdir()
+    (own / "bus").symlink_to(tmp_path / "other")
+    assert environment({}, tmp_path) == {"XDG_RUNTIME_DIR": str(own)}
+    other = os.getuid() + 1
+    monkeypatch.setattr(os, "getuid", lambda: other)
+    (tmp_path / str(other)).mkdir()
+    assert environment({}, tmp_path) == {}
 
 
 def test_nothing_is_set_up_where_it_cannot_be_remembered(host: Host, tmp_path: Path) -> None:
