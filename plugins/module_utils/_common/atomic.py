@@ -11,8 +11,11 @@ from pathlib import Path
 from .errors import BocageError
 
 
-def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write `data` beside `path`, flush it to the disk, then move it into place with `mode`."""
+def write_file(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True) -> None:
+    """Write `data` beside `path`, flush it to the disk, then move it into place with `mode`.
+
+    Without `sync` the caller calls `sync_directory` once for several files; until then a power cut may bring the old one back.
+    """
     temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     # Never wider than its owner before the final mode is set: the bytes may be a secret.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -26,7 +29,8 @@ def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_directory(path.parent)
+    if sync:
+        sync_directory(path.parent)
 
 
 def write_link(path: Path, target: str) -> None:

@@ -11,24 +11,23 @@ each is verified by python-tuf's own trusted set. Replicas are tried in the orde
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from .._common import atomic, timestamps
+from .._common import timestamps
 from .._common.errors import BadInput, BocageError
 from .._common.locks import exclusive
 from .._common.refused import Code, Refused
 from . import repository_layout as layout
-from . import repository_lists
+from . import repository_lists, repository_updater
 from . import tuf_library as tuf
 from .fetcher import Fetcher, Limits, Traffic, replica_url
 from .repository_cache import Cache, Target
 from .repository_download import Download
-from .repository_reading import load_data
+from .repository_updater import Updater
 
 _WAIT_SECONDS = 30
 
@@ -118,6 +117,9 @@ class Client:
         state = self._cache.state()
         if not state:
             raise BocageError(f"Nothing is known of the repository in {self.folder} yet; update first.")
+        return self._listing(state, at, stale)
+
+    def _listing(self, state: Mapping[str, str], at: datetime | None, stale: bool) -> Listing:
         expires = timestamps.parse(state["expires"], "The end of the list of packages")
         if not stale and expires <= (at or self._clock()):
             raise Refused(
@@ -197,11 +199,12 @@ class Client:
     def _update_from(self, url: str, now: datetime, fetcher: Fetcher, failures: tuple[str, ...]) -> Listing:
         fetcher.begin()
         before = replace(fetcher.traffic)
-        try:
-            updater = Updater(self._metadata, f"{url}{layout.METADATA}/", fetcher, self._root, now)
-        except (tuf.exceptions.RepositoryError, ValueError) as error:
-            raise BadInput("The pinned root of the repository cannot be used; place it again.") from error
         with self._cache.kept_open():
+            accepted = repository_updater.accepted_in(self._cache.state(), self.folder)
+            try:
+                updater = Updater(self._metadata, f"{url}{layout.METADATA}/", fetcher, self._root, now, accepted)
+            except (tuf.exceptions.RepositoryError, ValueError) as error:
+                raise BadInput("The pinned root of the repository cannot be used; place it again.") from error
             try:
                 updater.refresh()
                 found = repository_lists.load(updater, fetcher, url, self._cache, self._roles, now)
@@ -209,9 +212,9 @@ class Client:
                 raise translated(error, url, "the repository") from error
             except OSError as error:
                 raise BocageError(f"The folder {self._metadata} cannot be written: {error.strerror}.") from error
-            state = {**found.state, "replica": url, "checked_at": timestamps.write(now)}
+            state = {**found.state, "replica": url, "checked_at": timestamps.write(now), **updater.accepted()}
             self._cache.replace(found.lists, found.gone, state)
-            listing = self.listing(now)
+            listing = self._listing(state, now, False)
         traffic = fetcher.traffic.since(before)
         self._took(url, traffic)
         return replace(
@@ -230,39 +233,6 @@ class Client:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         busy = f"Another process uses {self.folder} for longer than {_WAIT_SECONDS} s; wait for its end."
         return exclusive(self.folder / "lock", busy, _WAIT_SECONDS)
-
-
-class Updater(tuf.Updater):
-    """python-tuf's client with a given clock and files that survive a power cut.
-
-    It reaches into private names of tuf 7 (`_trusted_set`, its `_load_data`, `_persist_file`, `_update_root_symlink`), which
-    tests would miss.
-    """
-
-    def __init__(self, folder: Path, url: str, fetcher: Fetcher, root: bytes, now: datetime) -> None:
-        config = tuf.UpdaterConfig(
-            root_max_length=layout.MAX_ROOT,
-            timestamp_max_length=layout.MAX_TIMESTAMP,
-            snapshot_max_length=layout.MAX_SNAPSHOT,
-            targets_max_length=layout.MAX_ROLE,
-        )
-        super().__init__(str(folder), url, fetcher=fetcher, config=config, bootstrap=root)
-        trusted: Any = self._trusted_set
-        trusted.reference_time = now
-        trusted._load_data = load_data
-
-    @property
-    def trusted(self) -> Any:
-        """The metadata that was verified so far."""
-        return self._trusted_set
-
-    def _update_root_symlink(self) -> None:
-        """Nothing: a client begins with its pinned root, never with the link to the last one."""
-
-    def _persist_file(self, filename: str, data: bytes) -> None:
-        path = Path(filename)
-        if not (path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data):
-            atomic.write_file(path, data)
 
 
 _CODES: tuple[tuple[str, Code, str], ...] = (

@@ -24,6 +24,7 @@ from . import target_custom
 from . import tuf_library as tuf
 from .fetcher import Fetcher
 from .repository_cache import Cache, VerifiedList
+from .repository_reading import Kept
 
 _MAX_REASONS = 20
 
@@ -69,8 +70,9 @@ class _Loader:
         self.ends: list[str] = []
 
     def load(self, wanted: Callable[[str], bool]) -> Loaded:
-        delegations = {name: role for name, role in roles.delegated(self.top).items() if wanted(name)}
-        heads = [self._head(name, role) for name, role in delegations.items()]
+        delegated = roles.delegated(self.top)
+        owner = roles.owners(self.top)
+        heads = [self._head(name, role, owner) for name, role in delegated.items() if wanted(name)]
         self._fetch(heads)
         bins = [one for head in heads for one in self._bins(head)]
         self._fetch(bins)
@@ -86,14 +88,9 @@ class _Loader:
         }
         return Loaded(self.lists, gone, state)
 
-    def _head(self, name: str, role: tuf.DelegatedRole) -> _Wanted:
+    def _head(self, name: str, role: tuf.DelegatedRole, owner: Callable[[str], str]) -> _Wanted:
         if self.top.delegations is None:
             raise AssertionError("a role is wanted that nothing delegates to")
-        get = self.top.delegations.get_roles_for_target
-
-        def owner(path: str) -> str:
-            return next(iter(get(path)), ("", True))[0]
-
         scope = roles.scope(self.top, role)
         digest = f"{roles.delegation_digest(self.top.delegations, role)}{scope}"
         return _Wanted([name], "targets", digest, scope, roles.may_execute(role), owner)
@@ -105,7 +102,7 @@ class _Loader:
             raw = self.known[name].raw
             if raw is None:
                 return []
-            signed = self.trusted.update_delegated_targets(raw, name, "targets")
+            signed = self.trusted.update_delegated_targets(Kept(raw), name, "targets")
         bins = roles.bins_in(signed, name)
         if bins is None:
             return []

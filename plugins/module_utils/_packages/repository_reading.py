@@ -32,6 +32,10 @@ _PLAIN = json.JSONDecoder(parse_float=_no_number, parse_constant=_no_number)
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+class Kept(bytes):
+    """Metadata out of this host's own folder."""
+
+
 def load_data(
     kind: type[Any], data: bytes, delegator: Any = None, role_name: str | None = None
 ) -> tuple[Any, bytes, dict[str, tuf.Signature]]:
@@ -41,7 +45,7 @@ def load_data(
     """
     try:
         value, signed = _read(data)
-        metadata: tuf.Metadata[Any] = tuf.Metadata.from_dict(value)
+        metadata = _metadata(value)
     except Exception as error:
         # the parts are parsed by constructors that raise whatever a hostile value makes of them
         raise tuf.exceptions.RepositoryError(f"the metadata of {kind.type} cannot be read") from error
@@ -50,6 +54,36 @@ def load_data(
     if delegator is not None:
         delegator.verify_delegate(role_name or kind.type, signed, metadata.signatures)
     return metadata.signed, signed, metadata.signatures
+
+
+def payload(kind: type[Any], data: bytes) -> Any:
+    """What is said in metadata that was verified before. Raises python-tuf's RepositoryError."""
+    try:
+        signed = _metadata(json.loads(data)).signed
+    except Exception as error:
+        raise tuf.exceptions.RepositoryError(f"the metadata of {kind.type} cannot be read") from error
+    if signed.type != kind.type:
+        raise tuf.exceptions.RepositoryError(f"expected {kind.type}, got {signed.type}")
+    return signed
+
+
+def _metadata(value: dict[str, Any]) -> tuf.Metadata[Any]:
+    """python-tuf's objects, where all lists of one version share one: a snapshot names hundreds of them."""
+    named = value["signed"].get("meta") if value["signed"]["_type"] == tuf.Snapshot.type else None
+    if named is None:
+        return tuf.Metadata.from_dict(value)
+    metadata: tuf.Metadata[Any] = tuf.Metadata.from_dict({**value, "signed": {**value["signed"], "meta": {}}})
+    shared: dict[int, tuf.MetaFile] = {}
+    for name, said in named.items():
+        version = said["version"]
+        if len(said) == 1 and type(version) is int:
+            found = shared.get(version)
+            if found is None:
+                found = shared[version] = tuf.MetaFile(version)
+        else:
+            found = tuf.MetaFile.from_dict(said)
+        metadata.signed.meta[name] = found
+    return metadata
 
 
 def _read(data: bytes) -> tuple[dict[str, Any], bytes]:

@@ -24,9 +24,10 @@ from . import repository_roles as roles
 from . import tuf_library as tuf
 from .fetcher import Fetcher, Limits, replica_url
 from .repository_cache import Target
-from .repository_client import Updater, translated
+from .repository_client import translated
 from .repository_download import Download
 from .repository_store import Store, make_folder, point
+from .repository_updater import Updater
 
 _MAX_INDEX = 64 << 20
 

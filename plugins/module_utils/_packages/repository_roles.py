@@ -9,9 +9,10 @@ delegations terminate and their paths do not overlap, so each target has one rol
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -139,6 +140,7 @@ def scope(targets: tuf.Targets, role: tuf.DelegatedRole) -> str:
     return hashlib.sha256(canonical.dumps({"own": own, "before": before})).hexdigest()
 
 
+@functools.lru_cache(maxsize=1024)
 def _may_meet(one: str, other: str) -> bool:
     """Whether a path can fit both patterns, as far as what stands before the first star, mark or bracket tells."""
     first, second = _BEFORE_WILDCARD.split(one, maxsplit=1)[0], _BEFORE_WILDCARD.split(other, maxsplit=1)[0]
@@ -156,6 +158,28 @@ def delegated(targets: tuf.Targets) -> dict[str, tuf.DelegatedRole]:
         if not role.terminating or role.paths is None:
             raise Refused("malformed", f"The delegation {ascii(name)[:60]} is not a terminating one by paths.")
     return roles
+
+
+def owners(targets: tuf.Targets) -> Callable[[str], str]:
+    """Tells of a path which delegation of the top list may sign it, "" for none. Raises as `delegated` does."""
+    delegations, found = targets.delegations, delegated(targets)
+    known: dict[str, str] = {}
+
+    def ask(path: str) -> str:
+        return "" if delegations is None else next(iter(delegations.get_roles_for_target(path)), ("", True))[0]
+
+    def ask_once(path: str) -> str:
+        folder, slash, _name = path.rpartition("/")
+        if not slash:
+            return ask(path)
+        owner = known.get(folder)
+        if owner is None:
+            owner = known[folder] = ask(path)
+        return owner
+
+    # where each pattern ends with any name, the folder decides
+    folders = all(path.endswith("/*") for role in found.values() for path in role.paths or ())
+    return ask_once if folders else ask
 
 
 def bins_in(targets: tuf.Targets, what: str) -> tuf.SuccinctRoles | None:

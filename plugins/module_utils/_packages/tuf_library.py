@@ -27,9 +27,10 @@ try:
         Timestamp,
     )
     from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
+    from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
 except ImportError as error:
     MISSING_LIBRARY: str | None = str(error.name).partition(".")[0]
-    FetcherInterface = Updater = object  # type: ignore[assignment,misc]
+    FetcherInterface = TrustedMetadataSet = Updater = object  # type: ignore[assignment,misc]
 else:
     MISSING_LIBRARY = None
 
@@ -52,6 +53,7 @@ __all__ = [
     "TargetFile",
     "Targets",
     "Timestamp",
+    "TrustedMetadataSet",
     "Updater",
     "UpdaterConfig",
     "exceptions",

@@ -299,3 +299,22 @@ def test_a_top_list_that_says_nothing_of_execution() -> None:
     for word in ("true", 1, None, [True]):
         role.unrecognized_fields["custom"] = {"may_execute": word}
         assert not roles.may_execute(role)
+
+
+@pytest.mark.parametrize("more", [None, "x/*.wapt", "base/?/one", "*"])
+def test_who_may_sign_a_path(signed: SignedRepository, more: str | None) -> None:
+    """Asked once for a folder where each pattern takes all of a folder, and the same as python-tuf says."""
+    top = signed.store.role("targets", 1).signed
+    assert top.delegations is not None
+    assert top.delegations.roles is not None
+    if more is not None:
+        (*_others, last) = top.delegations.roles.values()
+        last.paths = [more]
+    owner = roles.owners(top)
+    for path in ["base/a", "base/b", "base/", "base", "/base/a", "base/x/one", "base/y/one", "x/1.wapt", "x/1.txt"] * 2:
+        said = [name for name, _terminating in top.delegations.get_roles_for_target(path)]
+        assert owner(path) == next(iter(said), ""), path
+
+
+def test_who_may_sign_a_path_where_nothing_is_delegated(signed: SignedRepository) -> None:
+    assert roles.owners(roles.new_list(1, NOW).signed)("base/a") == ""

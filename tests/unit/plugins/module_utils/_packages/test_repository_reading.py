@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from bocage_core._packages import repository_reading
-from bocage_core._packages.tuf_library import Metadata, Root, Targets, exceptions
+from bocage_core._packages.tuf_library import Metadata, Root, Snapshot, Targets, exceptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from securesystemslib.formats import encode_canonical
@@ -106,3 +106,33 @@ def test_metadata_of_another_kind_or_signer(tmp_path: Path) -> None:
 def test_any_bytes_are_refused_and_nothing_worse(raw: bytes) -> None:
     with pytest.raises(exceptions.RepositoryError):
         repository_reading.load_data(Targets, raw)
+
+
+@pytest.mark.parametrize("more", [{}, {"length": 3}, {"hashes": {"sha256": "ab"}}, {"other": [1]}])
+def test_lists_that_a_snapshot_names(tmp_path: Path, more: dict[str, Any]) -> None:
+    """All of one version are one object, and the same as python-tuf's."""
+    signed = SignedRepository(tmp_path)
+    document = json.loads((signed.public / "metadata/1.snapshot.json").read_bytes())
+    document["signed"]["meta"]["base.json"].update(version=7, **more)
+    raw = json.dumps(document).encode()
+    reference = Metadata.from_bytes(raw).signed
+    assert repository_reading.load_data(Snapshot, raw)[0] == reference
+    assert repository_reading.payload(Snapshot, raw) == reference
+
+
+@pytest.mark.parametrize("said", [{}, {"version": 0}, {"version": "1"}, {"version": None}, [], 1, None, {"length": 1}])
+def test_lists_of_a_snapshot_without_a_version(tmp_path: Path, said: Any) -> None:
+    signed = SignedRepository(tmp_path)
+    document = json.loads((signed.public / "metadata/1.snapshot.json").read_bytes())
+    document["signed"]["meta"]["base.json"] = said
+    raw = json.dumps(document).encode()
+    for read in (repository_reading.load_data, repository_reading.payload):
+        with pytest.raises(exceptions.RepositoryError, match="the metadata of snapshot cannot be read"):
+            read(Snapshot, raw)
+
+
+def test_kept_metadata_of_another_kind(tmp_path: Path) -> None:
+    signed = SignedRepository(tmp_path)
+    raw = (signed.public / "metadata/1.snapshot.json").read_bytes()
+    with pytest.raises(exceptions.RepositoryError, match="expected targets, got snapshot"):
+        repository_reading.payload(Targets, raw)
