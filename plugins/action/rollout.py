@@ -19,6 +19,7 @@ from ansible_collections.bocage.fleet.plugins.module_utils._packages import (
     downgrades,
     publishable,
     rollout_document,
+    rollout_figures,
     rollout_progress,
     rollout_repository,
     rollout_start,
@@ -174,6 +175,7 @@ def started(work: Work) -> RolloutDocument:
         work.repository.rollouts.values(),
         work.now,
         work.signs,
+        rollout_figures.names(one.sections for one in work.reports.values()),
     )
     work.packages += files
     work.lines += [f"{document.name}: {one}" for one in changes(document)]

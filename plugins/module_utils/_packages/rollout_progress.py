@@ -14,6 +14,7 @@ from .._common import timestamps
 from .._common.errors import BadInput
 from .._common.rollout import Host, State, Step, abort, members, pause, resume, roll_back, step
 from .._common.rollout_gates import Observation
+from . import rollout_figures
 from .rollout_document import RolloutDocument
 from .rollout_start import SignTicket, with_tickets
 from .versions import Version
@@ -64,7 +65,7 @@ def observe(document: RolloutDocument, reports: Mapping[str, Report], now: datet
             silent=changed and late,
             to_audit="audited_at" in entry,
             audited_at=timestamps.parse(str(audited), f"An audit of {name}") if audited else None,
-            metrics=_metrics(report.sections, [one.name for one in rollout.gates.metrics]),
+            metrics=rollout_figures.values(report.sections, [one.name for one in rollout.gates.metrics]),
         )
     return found
 
@@ -129,16 +130,4 @@ def _same(one: str, other: str) -> bool:
 
 def _audit(section: Mapping[str, Any], package: str) -> str:
     found: str = (section["audits"].get(package) or {}).get("answer", "")
-    return found
-
-
-def _metrics(sections: Mapping[str, Any], names: Sequence[str]) -> dict[str, float]:
-    """Figures of a report by their way in it, as in `system.uptime_seconds`."""
-    found = {}
-    for name in names:
-        value: Any = sections
-        for word in name.split("."):
-            value = value.get(word) if isinstance(value, Mapping) else None
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            found[name] = float(value)
     return found

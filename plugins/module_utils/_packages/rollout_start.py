@@ -8,7 +8,7 @@ The packages that change come with the rollout, so that no host can have them be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from .._common import dsse, fields, timestamps
 from .._common.errors import BadInput
 from .._common.refused import Refused
 from .._common.rollout import Host, State, members, read_rollout
-from . import solver
+from . import rollout_figures, solver
 from .downgrades import Ticket
 from .requests import Constraint, Request, parse_requests
 from .rollout_document import NAME, Locked, RolloutDocument
@@ -51,14 +51,16 @@ def start(
     others: Iterable[RolloutDocument],
     now: datetime,
     sign: SignTicket | None,
+    figures: Collection[str] = (),
 ) -> RolloutDocument:
     """The document of a rollout that has opened no ring yet. Raises BadInput in one sentence.
 
     `given` has rings, gates, windows, error_budget_hosts, roll_back, salt and valid_days; `packages` are requests, all
-    new packages where there are none; `sign` signs downgrade tickets.
+    new packages where there are none; `sign` signs downgrade tickets; `figures` are the names of those that hosts report.
     """
     definition = _definition(name, given, hosts, now)
     rollout = read_rollout(definition)
+    rollout_figures.check(name, [one.name for one in rollout.gates.metrics], figures)
     chosen = _closure(name, packages, listed)
     after = {package: _locked(one, listed) for package, one in chosen.items()}
     before = _before(name, chosen, after, listed)

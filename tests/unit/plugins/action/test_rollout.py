@@ -149,9 +149,21 @@ def test_a_start_that_was_cut_off_goes_on(place: Place) -> None:
             },
             "The ring x of the rollout new names the group state_fresh, which has no enrolled host.",
         ),
+        (
+            {
+                "command": "start",
+                "name": "new",
+                "definition": {
+                    "rings": [{"name": "x", "groups": ["desktops"]}],
+                    "gates": {"metrics": [{"name": "packages.problem_counts", "most_ratio": 2}]},
+                },
+            },
+            "a figure that no host reports; did you mean packages.problem_count?",
+        ),
     ],
 )
 def test_sentences(place: Place, arguments: dict[str, Any], sentence: str) -> None:
+    place.hostvars["desk2"] = variables("desk2", "0" * 64)
     found = place.run(**arguments)
     assert found["failed"] and sentence in found["msg"] and "\n" not in found["msg"]
     assert list(place.folder.iterdir()) == []

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bocage_core._common.errors import BadInput
 from bocage_core._common.rollout import Host, State
+from bocage_core._packages import rollout_figures
 from bocage_core._packages.rollout_document import Locked, RolloutDocument
 from bocage_core._packages.rollout_progress import Progress, Report, advance
 
@@ -104,6 +106,37 @@ def test_a_figure_may_have_both_limits() -> None:
         value: judged(name, [value] * 2, [1000] * 4, **limits).document.state.phase for value in (499, 500, 2000, 2001)
     }
     assert found == {499: "stopped", 500: "running", 2000: "running", 2001: "stopped"}
+
+
+def test_names_of_figures_are_the_ways_to_numbers() -> None:
+    one = {"system": {"boot": {"kernel_milliseconds": 5}, "agent_version": "1", "up": True}, "load": {"one.five": 1}}
+    other = {"packages": {"problems": [{"count": 1}], "package_count": 7}}
+    assert rollout_figures.names([one, other]) == {"system.boot.kernel_milliseconds", "packages.package_count"}
+    assert rollout_figures.names([]) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("system.boot.userspace_millisecond", "did you mean system.boot.userspace_milliseconds?"),
+        ("gpu.temperatur", "did you mean gpu.temperature?"),
+        ("x", "look it up in reported.sections."),
+    ],
+)
+def test_a_name_that_no_host_reports_is_refused(name: str, advice: str) -> None:
+    with pytest.raises(
+        BadInput, match=f"has a gate about '{name}', a figure that no host reports; {re.escape(advice)}"
+    ):
+        rollout_figures.check("editor-2", ["mesh.round_trip_microseconds", name], {"gpu.temperature"})
+    rollout_figures.check("editor-2", ["gpu.temperature", *rollout_figures.TOLD], {"gpu.temperature"})
+
+
+def test_the_documentation_lists_what_agents_tell() -> None:
+    table = DOCS.read_text().split("| figure | what it is |")[1].split("\n\n")[0]
+    full = set(re.findall(r"`((?:system|mesh|packages)\.[a-z_.]+)`", table))
+    stems = {name.rpartition(".")[0] for name in full}
+    assert full <= rollout_figures.TOLD
+    assert {name.rpartition(".")[0] for name in rollout_figures.TOLD} == stems
 
 
 def test_the_documentation_names_these_gates_with_these_limits() -> None:

@@ -69,6 +69,19 @@ def test_versions_before_and_after_are_exact() -> None:
     assert parse(render(document)) == document, "what is signed says all of it"
 
 
+def test_a_gate_about_nothing_is_refused_before_anything_is_signed() -> None:
+    gates = {"metrics": [{"name": "mesh.round_trip_microsecond", "most_ratio": 2}]}
+    signed: list[downgrades.Ticket] = []
+
+    def note(ticket: downgrades.Ticket) -> dict[str, Any]:
+        signed.append(ticket)
+        return sign(ticket)
+
+    with pytest.raises(BadInput, match=r"did you mean mesh\.round_trip_microseconds"):
+        begin([OLD, NEW, SPELL], {"gates": gates}, sign=note)
+    assert not signed
+
+
 def test_all_builds_of_a_version_belong_to_it() -> None:
     builds = [listed("editor", "2.0-1", new=True, build=one) for one in ("x64", "arm64")]
     document = begin([OLD, *builds])
@@ -81,7 +94,7 @@ def test_what_was_not_there_is_withheld_and_needs_no_ticket() -> None:
 
 
 def test_groups_are_hosts_and_fractions_are_texts_once_it_is_signed() -> None:
-    metric = {"name": "system.uptime_seconds", "least_ratio": 0.25}
+    metric = {"name": "mesh.round_trip_microseconds", "least_ratio": 0.25}
     document = begin([OLD, NEW, SPELL], {"gates": {"failed_percent": 2.5, "metrics": [metric]}, "valid_days": 2})
     assert document.definition["rings"][1] == {"name": "rest", "hosts": ["desk1", "desk2", "desk3", "desk4"]}
     assert document.rollout.gates.failed_percent == 2.5
