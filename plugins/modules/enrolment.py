@@ -164,7 +164,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 MISSING_LIBRARY = None
 try:
-    from ansible_collections.bocage.fleet.plugins.module_utils._common import fields, timestamps
+    from ansible_collections.bocage.fleet.plugins.module_utils._common import atomic, fields, timestamps
     from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput, BocageError
     from ansible_collections.bocage.fleet.plugins.module_utils._state import enrol, trust, trust_writer
     from ansible_collections.bocage.fleet.plugins.module_utils._state import enrolment as enrolments
@@ -221,7 +221,7 @@ def ensure_enrolment(options: dict, check_mode: bool) -> dict:
         return {**result, "changed": True, "diff": {"before": "", "after": f"a new enrolment of {options['name']}\n"}}
     if private is None:
         raise BadInput(f"The enrolment key {key_file} is missing; ask its key holder, or make one with trust_root.")
-    if not trust_writer.is_private(key_file):
+    if not atomic.is_private(key_file):
         raise BadInput(f"Others can read the enrolment key {key_file}; set its mode to 0600.")
     public = trust_writer.public_half(private, key_file)
     trust_writer.check_pinned(folder, public, key_file)

@@ -55,7 +55,6 @@ report_key:
   sample: 11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
 """
 
-import base64
 import stat
 import uuid
 from pathlib import Path
@@ -63,21 +62,11 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bocage.fleet.plugins.module_utils._common.atomic import write_file
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
-
-# RFC 8410, section 4: the DER form of an Ed25519 public key is this, then 32 bytes.
-DER_PREFIX = bytes.fromhex("302a300506032b6570032100")
+from ansible_collections.bocage.fleet.plugins.module_utils._state import identity
 
 
 def report_key(module: AnsibleModule, path: Path) -> str:
-    status, output, error = module.run_command(
-        ["openssl", "pkey", "-in", str(path), "-pubout", "-outform", "DER"], encoding=None
-    )
-    if status != 0 or not output.startswith(DER_PREFIX) or len(output) != len(DER_PREFIX) + 32:
-        raise BocageError(
-            f"The file {path} does not hold an Ed25519 key; restore it, or move it away and enrol the host again."
-            + (f" ({error.decode(errors='replace').strip().splitlines()[0]})" if error else "")
-        )
-    return base64.b64encode(output[len(DER_PREFIX) :]).decode()
+    return identity.report_key(lambda command: module.run_command(command, encoding=None), path)
 
 
 def ensure_key(module: AnsibleModule, path: Path, changes: list[str]) -> str | None:
@@ -99,12 +88,7 @@ def ensure_key(module: AnsibleModule, path: Path, changes: list[str]) -> str | N
 
 def ensure_id(module: AnsibleModule, path: Path, changes: list[str]) -> str | None:
     if path.exists():
-        try:
-            return str(uuid.UUID(path.read_text().strip()))
-        except ValueError as error:
-            raise BocageError(
-                f"The file {path} does not hold a host id; restore it, or remove it and enrol the host again."
-            ) from error
+        return identity.host_id(path)
     changes.append(f"{path}: a new id")
     if module.check_mode:
         return None

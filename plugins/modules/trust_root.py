@@ -140,7 +140,7 @@ def ensure_root(folder: Path, pinned_file: Path, key_file: Path, check_mode: boo
         made = True
     else:
         made = False
-        if not trust_writer.is_private(key_file):
+        if not atomic.is_private(key_file):
             before.append(f"{key_file}: readable by others")
             after.append(f"{key_file}: mode 0600")
             if not check_mode:

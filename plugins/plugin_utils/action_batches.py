@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ansible_collections.bocage.fleet.plugins.module_utils._common import dsse
+from ansible_collections.bocage.fleet.plugins.module_utils._common import atomic, dsse
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput
 from ansible_collections.bocage.fleet.plugins.module_utils._state import trust as trust_folder
 from ansible_collections.bocage.fleet.plugins.module_utils._state import trust_writer
@@ -43,7 +43,7 @@ def read_key(path: Path, passphrase: str | None, trust: Path) -> bytes:
     private = trust_writer.read_private_key(path)
     if private is None:
         raise BadInput(f"The action key {path} is missing; run playbooks/trust.yml, or name yours.")
-    if not trust_writer.is_private(path):
+    if not atomic.is_private(path):
         raise BadInput(f"Others can read the action key {path}; set its mode to 0600.")
     try:
         plain = dsse.unlocked(private, passphrase) if passphrase else private

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from .errors import BocageError
@@ -41,6 +42,11 @@ def write_link(path: Path, target: str) -> None:
     temporary.symlink_to(target)
     temporary.replace(path)
     sync_directory(path.parent)
+
+
+def is_private(path: Path) -> bool:
+    """Whether nobody but its owner can use the file."""
+    return stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
 
 
 def sync_directory(path: Path) -> None:

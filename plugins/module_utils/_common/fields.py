@@ -14,6 +14,8 @@ from .refused import Refused
 
 MAX_INTEGER = 2**63 - 1
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+# A host as the inventory calls it.
+HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 # A role that leaves seals, and a fact of a host that one declares as an input.
 ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}")

@@ -21,7 +21,7 @@ from .._common.refused import Refused
 
 PAYLOAD_TYPE = "application/vnd.bocage.enrolment+json"
 MAX_ENROLMENT_BYTES = 8192
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
+NAME = fields.HOST
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 Kind = Literal["enrolment", "revocation"]
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import stat
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -128,7 +127,3 @@ def describe(enrolment: Enrolment | None) -> str:
     if enrolment is None:
         return ""
     return json.dumps(json.loads(enrolment.to_payload()), indent=2, sort_keys=True) + "\n"
-
-
-def is_private(path: Path) -> bool:
-    return stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
