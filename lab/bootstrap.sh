@@ -4,8 +4,8 @@
 #   lab/bootstrap.sh [environment|lab]
 set -eu
 
-# softhsm2 is the token of the tests of keys on tokens
-environment=(python3 python3-venv openssh-client git make softhsm2)
+# softhsm2 is the token of the tests of keys on tokens, python3-gssapi what those of enrolment by a realm need
+environment=(python3 python3-venv openssh-client git make softhsm2 python3-gssapi)
 lab=(podman runc netavark aardvark-dns iptables nftables debootstrap iproute2 util-linux)
 
 case ${1:-lab} in
