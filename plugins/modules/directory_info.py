@@ -75,9 +75,13 @@ options:
     type: dict
     default: {}
   timeout_seconds:
-    description: How long one answer of the directory may take.
+    description: How long the directory may be silent.
     type: int
     default: 10
+  total_seconds:
+    description: How long all of it may take.
+    type: int
+    default: 300
 requirements:
   - ldap3
 """
@@ -143,12 +147,14 @@ ARGUMENT_SPEC = {
     "hosts": {"type": "dict", "required": True},
     "before": {"type": "dict", "default": {}},
     "timeout_seconds": {"type": "int", "default": 10},
+    "total_seconds": {"type": "int", "default": 300},
 }
 
 
 def places(options: dict) -> dict:
-    if options["timeout_seconds"] < 1:
-        raise BadInput("timeout_seconds must be at least 1.")
+    for name in ("timeout_seconds", "total_seconds"):
+        if options[name] < 1:
+            raise BadInput(f"{name} must be at least 1.")
     source = directory_reading.Source(
         url=options["url"],
         ca_file=Path(options["ca_file"]),
@@ -161,6 +167,7 @@ def places(options: dict) -> dict:
         computer_attribute=options["computer_attribute"],
         group_attribute=options["group_attribute"],
         timeout_seconds=options["timeout_seconds"],
+        total_seconds=options["total_seconds"],
     )
     hosts = {str(host): str(name) for host, name in options["hosts"].items()}
     before = directory.read_places(options["before"])
@@ -169,7 +176,7 @@ def places(options: dict) -> dict:
     return {
         "changed": False,
         "hosts": {host: place.to_plain() for host, place in sorted(found.hosts.items())},
-        "problems": list(found.problems),
+        "problems": [*read.problems, *found.problems],
     }
 
 

@@ -6,10 +6,16 @@
 from __future__ import annotations
 
 import re
+import signal
 import ssl
+import threading
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
+from urllib.parse import unquote, urlsplit
 
 from .._common import atomic
 from .._common.errors import BadInput, BocageError
@@ -26,6 +32,9 @@ _PAGED = "1.2.840.113556.1.4.319"
 _URL = re.compile(r"(ldaps?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::([0-9]{1,5}))?/?")
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 _PORTS = {"ldap": 389, "ldaps": 636}
+# Parts of Active Directory that each search from the top of a domain refers to, and that hold no computers of hosts.
+_OTHER_PARTITIONS = ("cn=configuration,", "dc=domaindnszones,", "dc=forestdnszones,")
+_MAX_REFERRALS = 10
 
 
 @dataclass(frozen=True)
@@ -45,42 +54,67 @@ class Source:
     computer_attribute: str = "cn"
     group_attribute: str = "cn"
     timeout_seconds: int = 10
+    total_seconds: int = 300
 
 
 @dataclass
-class _Limits:
+class _Asked:
+    """What came so far of all searches, and when they have to be over."""
+
+    deadline: float
     entries: int = 0
     values: int = 0
+    referrals: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
 class Found:
     computers: list[Entry] = field(default_factory=list)
     groups: list[Entry] = field(default_factory=list)
+    problems: tuple[str, ...] = ()
 
 
 def read(source: Source) -> Found:
     """Raises BocageError where the directory does not answer in full: half of an answer is none."""
     where = f"The directory {source.url}"
+    asked = _Asked(time.monotonic() + source.total_seconds)
     try:
-        with _connected(source, where) as connection:
-            limits = _Limits()
+        with _ended_after(source.total_seconds), _connected(source, where) as connection:
             attributes = [source.computer_attribute, "memberOf"]
-            found = _search(connection, source.computers_base, source.computers_filter, attributes, limits, where)
+            found = _search(connection, source.computers_base, source.computers_filter, attributes, asked, where)
             computers = [_entry(dn, values, source.computer_attribute) for dn, values in found]
             groups: list[Entry] = []
             if source.groups_base:
                 attributes = [source.group_attribute, "member", "uniqueMember", "memberOf"]
-                found = _search(connection, source.groups_base, source.groups_filter, attributes, limits, where)
+                found = _search(connection, source.groups_base, source.groups_filter, attributes, asked, where)
                 groups = [_entry(dn, values, source.group_attribute) for dn, values in found]
-            return Found(computers, groups)
+            return Found(computers, groups, _referrals(asked, where))
     except ldap.LDAPInvalidFilterError as error:
         raise BadInput(f"{where} is asked with a filter that cannot be used: {_words(error)}.") from error
     # the library meets bytes that are no message with whatever they lead to
     except (ldap.LDAPException, OSError, ValueError, LookupError, TypeError) as error:
-        raise BocageError(
-            f"{where} does not answer as it should: {_words(error)}; hosts keep what they had."
-        ) from error
+        late = time.monotonic() >= asked.deadline
+        why = f"it takes longer than {source.total_seconds} seconds" if late else _words(error)
+        raise BocageError(f"{where} does not answer as it should: {why}; hosts keep what they had.") from error
+
+
+@contextmanager
+def _ended_after(seconds: int) -> Iterator[None]:
+    """Ends also an answer of which each piece comes soon enough; only the main thread, as a module is one, can be ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(_number: int, _frame: object) -> NoReturn:
+        raise TimeoutError("too late")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _connected(source: Source, where: str) -> ldap.Connection:
@@ -140,7 +174,7 @@ def _password(source: Source) -> str | None:
 
 
 def _search(
-    connection: ldap.Connection, base: str, text: str, attributes: list[str], limits: _Limits, where: str
+    connection: ldap.Connection, base: str, text: str, attributes: list[str], asked: _Asked, where: str
 ) -> Iterator[tuple[str, Mapping[str, list[str]]]]:
     cookie: bytes | None = None
     while True:
@@ -151,19 +185,34 @@ def _search(
                 f"{where} does not tell all below {base}: {result['description']}; hosts keep what they had."
             )
         for one in connection.response or []:
+            if one.get("type") == "searchResRef":
+                asked.referrals |= set(one["uri"])
             if one.get("type") != "searchResEntry":
                 continue
             values = {name.lower(): [raw.decode() for raw in found] for name, found in one["raw_attributes"].items()}
-            limits.entries += 1
-            limits.values += sum(map(len, values.values()))
-            if limits.entries > MAX_ENTRIES or limits.values > MAX_VALUES:
+            asked.entries += 1
+            asked.values += sum(map(len, values.values()))
+            if asked.entries > MAX_ENTRIES or asked.values > MAX_VALUES:
                 raise BocageError(f"{where} tells of more than {MAX_ENTRIES} entries; name smaller bases or filters.")
             if any(";range=" in name for name in values):
                 raise BocageError(f"{where} tells only a part of {one['dn'][:120]!a}; hosts keep what they had.")
             yield one["dn"], values
+        if time.monotonic() >= asked.deadline:
+            raise TimeoutError("too late")
         cookie = (result.get("controls") or {}).get(_PAGED, {}).get("value", {}).get("cookie")
         if not cookie:
             return
+
+
+def _referrals(asked: _Asked, where: str) -> tuple[str, ...]:
+    """One sentence where some of what was asked for lies in other directories, which nobody follows."""
+    places = {unquote(urlsplit(one).path).lstrip("/") for one in asked.referrals}
+    others = sorted(one for one in places if not one.lower().startswith(_OTHER_PARTITIONS))
+    if not others:
+        return ()
+    names = ", ".join(ascii(one)[1:-1][:120] or "another directory" for one in others[:_MAX_REFERRALS])
+    more = f" and {len(others) - _MAX_REFERRALS} more" if len(others) > _MAX_REFERRALS else ""
+    return (f"{where} refers to others for {names}{more}; what is there was not read.",)
 
 
 def _entry(dn: str, values: Mapping[str, list[str]], attribute: str) -> Entry:

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import ssl
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -82,22 +85,88 @@ def test_half_of_an_answer_is_none(
 ) -> None:
     """Also where the library lets a result pass: limits of size and time, a referral."""
     known.add("cn=desk1,dc=x", objectClass=["device"], cn="desk1")
+
+    def cut(connection: Any) -> None:
+        connection.result = {**connection.result, "result": code, "description": "notAll"}
+
+    altered(known, monkeypatch, cut)
+    with pytest.raises(BocageError, match="does not tell all below dc=x: notAll; hosts keep what they had"):
+        read(source)
+
+
+def altered(known: Directory, monkeypatch: pytest.MonkeyPatch, alter: Callable[[Any], None]) -> None:
+    """The directory, with something done to the connection after each search."""
     made = known._connection
 
-    def limited(*arguments: Any, **options: Any) -> Any:
+    def connect(*arguments: Any, **options: Any) -> Any:
         connection = made(*arguments, **options)
         search = connection.search
 
-        def cut(*given: Any, **more: Any) -> Any:
-            search(*given, **more)
-            connection.result = {**connection.result, "result": code, "description": "notAll"}
+        def then(*given: Any, **more: Any) -> Any:
+            # each is the first page: a cookie that was made up would be refused
+            search(*given, **{**more, "paged_cookie": None})
+            alter(connection)
 
-        connection.search = cut
+        connection.search = then
         return connection
 
-    monkeypatch.setattr(directory_reading.ldap, "Connection", limited)
-    with pytest.raises(BocageError, match="does not tell all below dc=x: notAll; hosts keep what they had"):
-        read(source)
+    monkeypatch.setattr(directory_reading.ldap, "Connection", connect)
+
+
+def test_attack_pages_without_an_end_are_not_read_for_ever(
+    known: Directory, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known.add("cn=desk1,dc=x", objectClass=["device"], cn="desk1")
+    page = {"1.2.840.113556.1.4.319": {"value": {"cookie": b"more"}}}
+
+    def more(connection: Any) -> None:
+        connection.result = {**connection.result, "controls": page}
+        connection.response = []
+
+    altered(known, monkeypatch, more)
+    with pytest.raises(BocageError, match="it takes longer than 1 seconds; hosts keep what they had"):
+        read(replace(source, groups_base="", total_seconds=1))
+
+
+def test_attack_an_answer_that_trickles_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    """Each byte comes in time, so that the time for one read never ends."""
+    folder = tmp_path
+
+    def trickling(caller: socket.socket, heard: list[bytes]) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "right.pem", folder / "right.key")
+        with context.wrap_socket(caller, server_side=True) as secret:
+            secret.recv(4096)
+            secret.sendall(b"\x30\x84\x00\x01\x00\x00")
+            for _number in range(200):
+                secret.sendall(b"\x02")
+                time.sleep(0.05)
+
+    source = real(tmp_path, "")
+    before = signal.getsignal(signal.SIGALRM)
+    with listening(trickling) as (port, _heard):
+        begun = time.monotonic()
+        with pytest.raises(BocageError, match="it takes longer than 2 seconds; hosts keep what they had"):
+            read(replace(source, url=f"ldaps://127.0.0.1:{port}", total_seconds=2))
+        assert time.monotonic() - begun < 8
+    assert signal.getsignal(signal.SIGALRM) is before and signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_other_directories_are_named_and_not_asked(
+    known: Directory, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known.add("cn=desk1,dc=x", objectClass=["device"], cn="desk1")
+    places = ["CN=Configuration,DC=x", "DC=DomainDnsZones,DC=x", "DC=ForestDnsZones,DC=x"]
+
+    def refer(connection: Any) -> None:
+        connection.response += [{"type": "searchResRef", "uri": [f"ldaps://x/{place}"]} for place in places]
+
+    altered(known, monkeypatch, refer)
+    source = replace(source, groups_base="")
+    assert read(source).problems == ()
+    places += ["DC=paris,DC=x", "OU=Old%20ones,DC=x??sub"]
+    (problem,) = read(source).problems
+    assert problem.endswith("refers to others for DC=paris,DC=x, OU=Old ones,DC=x; what is there was not read.")
 
 
 def test_who_asks_is_known_or_nobody(known: Directory, source: Source) -> None:
