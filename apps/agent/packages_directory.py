@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from bocage_core._packages import kinds
 from bocage_core._packages.requests import Request
 
 from .packages_ports import Offer
@@ -36,5 +37,6 @@ def required(settings: PackageSettings, rows: Mapping[str, Row]) -> set[str]:
 
 
 def _places(settings: PackageSettings) -> list[tuple[str, str]]:
-    names = [(name, "unit") for name in reversed(settings.units)] + [(name, "profile") for name in settings.profiles]
+    places = [(name, "unit") for name in reversed(settings.units)] + [(name, "profile") for name in settings.profiles]
+    names = [(name, kind) for place, kind in places for name in kinds.names_of_place(place, kind)]
     return [(name, kind) for name, kind in names if name not in settings.forbidden]

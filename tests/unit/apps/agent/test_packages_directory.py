@@ -64,6 +64,20 @@ def test_a_host_has_what_its_units_and_groups_bring(host: RealHost) -> None:
     assert sections.check_sections({"packages": found}, "the report")
 
 
+def test_packages_that_are_called_as_agents_of_wapt_ask_for_them_come_too(host: RealHost) -> None:
+    unit, profile = "OU=Mobile~desks_OU=Lyon_DC=demo_DC=internal", "Pilot~users"
+    publish(host, unit)
+    publish(host, profile, section="profile")
+    lies_in(host, LYON, DESKS, profiles=("Pilot users",))
+    assert host.upgrade() is True
+    assert host.states() == {unit: ("OK", "1"), profile: ("OK", "1")}
+    found = section(host.folder / "state")
+    assert found is not None and sections.check_sections({"packages": found}, "the report")
+    lies_in(host, LYON)
+    assert host.upgrade() is True
+    assert host.states() == {}
+
+
 def test_the_package_of_a_unit_goes_with_the_place_and_software_stays(host: RealHost) -> None:
     host.estate.publish("editor", "1.0-1", touching(host.folder / "made" / "editor"))
     publish(host, LYON, depends="editor")
