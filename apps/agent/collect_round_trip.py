@@ -6,6 +6,7 @@ Measured anew for each report, unlike the sizes of packets: what was remembered 
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -32,8 +33,5 @@ def collect_round_trip(mesh_directory: Path, state_directory: Path, prober: Prob
     """
     paths, known = known_paths(mesh_directory, state_directory)
     answering = [path["address"] for path in paths if known[path["address"]].get("size")]
-    found = sorted(prober(answering[:MOST_PEERS]).values()) if answering else []
-    if not found:
-        return None
-    middle = found[(len(found) - 1) // 2], found[len(found) // 2]
-    return round(sum(middle) / 2 * 1_000_000)
+    found = prober(answering[:MOST_PEERS]) if answering else {}
+    return round(statistics.median(found.values()) * 1_000_000) if found else None
