@@ -70,7 +70,7 @@ def stop() -> None:
     driver.on(
         "erp1",
         "systemctl stop lab-realm; rm -rf /root/realm /var/lib/krb5kdc /etc/krb5kdc /etc/krb5.conf;"
-        " apt-get purge -qq -y krb5-kdc krb5-admin-server >/dev/null 2>&1;"
+        " apt-get purge -qq -y krb5-kdc krb5-admin-server krb5-user krb5-config >/dev/null 2>&1;"
         " apt-get autoremove -qq -y >/dev/null 2>&1; systemctl --quiet unmask krb5-kdc krb5-admin-server",
         check=False,
         timeout=120,
