@@ -47,9 +47,24 @@ class Exact:
 
     def add(self, literals: Iterable[int], label: object = None) -> None:
         """One more clause, before or between calls of solve()."""
-        self._back_to(0)
-        clause = Clause(sorted(set(literals), key=lambda literal: self.value[literal] < 0), label)
-        self._attach(clause)
+        if self._starts:
+            self._back_to(0)
+        value = self.value
+        own = list(set(literals))
+        false = 0
+        for literal in own:
+            if value[literal] < 0:
+                false += 1
+        if false:
+            own.sort(key=lambda literal: value[literal] < 0)
+        clause = Clause(own, label)
+        if false == len(own):
+            self._broken = self._broken or clause
+        elif false == len(own) - 1 and not value[own[0]]:
+            self._set(own[0], clause)
+        if len(own) > 1:
+            self._watches[own[0]].append(clause)
+            self._watches[own[1]].append(clause)
 
     def solve(self, choose: Choose, assumed: Sequence[int] = ()) -> bool:
         """Whether all clauses can hold, with `assumed` too. If so, `trail` holds the literals that were set."""
@@ -104,17 +119,6 @@ class Exact:
     def depth(self) -> int:
         """How many choices stand."""
         return len(self._starts)
-
-    def _attach(self, clause: Clause) -> None:
-        literals = clause.literals
-        free = [literal for literal in literals if self.value[literal] >= 0]
-        if not free:
-            self._broken = self._broken or clause
-        elif len(free) == 1 and not self.value[free[0]]:
-            self._set(free[0], clause)
-        if len(literals) > 1:
-            self._watches[literals[0]].append(clause)
-            self._watches[literals[1]].append(clause)
 
     def _set(self, literal: int, reason: Clause | None) -> None:
         self.value[literal] = 1

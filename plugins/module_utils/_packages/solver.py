@@ -9,7 +9,9 @@ said only where it is so. Nothing here depends on the order of the input or on t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from .._common.errors import BadInput
@@ -46,6 +48,19 @@ class Solution:
     found_by: str = "search"
 
 
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Hundreds of thousands of clauses are made and kept to the end: looking for rubbish among them finds none."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@without_collection()
 def solve(universe: Universe, goal: Goal) -> Solution:
     """The packages that meet the goal. Raises Impossible (a BadInput) with the reason."""
     universe, unmet = _as_it_is(universe, goal)

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from bocage_core._common.errors import BadInput
-from bocage_core._packages import search
+from bocage_core._packages import search, solver
+from bocage_core._packages.problem import Problem
 from bocage_core._packages.requests import parse_request, parse_requests
 from bocage_core._packages.solver import Impossible, Solution, solve
 from bocage_core._packages.universe import EVERYTHING, Candidate, Goal, Rule, Universe, Wanted
@@ -196,3 +199,31 @@ def test_a_chain_of_a_thousand_and_more_does_not_reach_the_limit_of_recursion() 
     result = solved(repository, "p0")
     assert len(result.steps) == length + 1
     assert steps(result)[0] == f"install p{length}"
+
+
+def test_collection_is_as_it_was_after_an_answer_and_after_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    real = solver._find
+
+    def watched(problem: Problem) -> tuple[dict[str, int], str]:
+        seen.append(gc.isenabled())
+        return real(problem)
+
+    monkeypatch.setattr(solver, "_find", watched)
+    repository = [("a", "1"), ("b", "1", "", "a")]
+    possible, impossible = Universe.of([Candidate.parse("a", "1")]), Universe.of([])
+    goal = Goal((Wanted(parse_request("a")),))
+    try:
+        for on in (True, False):
+            (gc.enable if on else gc.disable)()
+            solve(possible, goal)
+            assert gc.isenabled() is on
+            with pytest.raises(Impossible):
+                solve(impossible, goal)
+            assert gc.isenabled() is on
+            with pytest.raises(Impossible):
+                solved(repository, "a", "b")
+            assert gc.isenabled() is on
+    finally:
+        gc.enable()
+    assert seen == [False] * 6
