@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bocage_core._packages.control import OPTIONAL
+
 UNDO = "undo.jsonl"
 _SECONDS = 3600
 _APT = ("apt-get", "--yes", "--quiet", "-o", "Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=300")
@@ -24,6 +26,17 @@ _APT = ("apt-get", "--yes", "--quiet", "-o", "Dpkg::Options::=--force-confold", 
 
 class Failed(Exception):
     """A helper or a hook could not do what it was asked for; the message is for the operator."""
+
+
+class ControlFile(dict[str, Any]):
+    """A control file as setup.py has it: by keys, or as WAPT's packages do by attributes, empty ones for what it leaves out."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self:
+            return self[name]
+        if name in OPTIONAL:
+            return ""
+        raise AttributeError(f"the control file has no {name}")
 
 
 class Helpers:
@@ -202,7 +215,7 @@ def names(folder: Path, work: Path, control: Mapping[str, Any], *, recording: bo
     return {
         **found,
         "basedir": str(folder),
-        "control": dict(control),
+        "control": ControlFile(control),
         "Failed": Failed,
         "error": _error,
         "makepath": os.path.join,

@@ -50,6 +50,19 @@ def test_helpers_of_other_spellings_can_be_imported(work: Path) -> None:
     assert LINES == ["True"]
 
 
+def test_the_control_file_is_read_as_packages_of_wapt_do(work: Path) -> None:
+    setup = (
+        "# -*- coding: utf-8 -*-\nfrom setuphelpers import *\nuninstallkey = []\n"
+        "def install():\n"
+        "    print(u'%s %s' % (control.package, control.version), control['version'], control.get('package'))\n"
+        "    print(repr(control.impacted_process), isinstance(control, dict))\n"
+        "    control.verison\n"
+    )
+    found = run(work, setup)
+    assert LINES[:2] == ["tool 1.2 1.2 tool", "'' True"]
+    assert not found.ok and "the control file has no verison" in str(found)
+
+
 def test_each_hook_is_found_by_its_name(work: Path) -> None:
     setup = "".join(f"def {hook}():\n    print('{hook}')\n" for hook in HOOKS)
     for hook in HOOKS:
