@@ -76,7 +76,7 @@ def _metadata(value: dict[str, Any]) -> tuf.Metadata[Any]:
     shared: dict[int, tuf.MetaFile] = {}
     for name, said in named.items():
         version = said["version"]
-        if len(said) == 1 and type(version) is int:
+        if len(said) == 1 and isinstance(version, int) and not isinstance(version, bool):
             found = shared.get(version)
             if found is None:
                 found = shared[version] = tuf.MetaFile(version)
