@@ -192,7 +192,8 @@ def _memberships(host: str, start: Key, groups: _Groups) -> set[str]:
 def _read_groups(groups: Sequence[Entry], computers: Sequence[Entry]) -> _Groups:
     found = _Groups()
     readable: list[tuple[Key, Entry]] = []
-    taken: set[str] = set()
+    # by place, since an answer may have one of them twice, and in any order
+    places: dict[Key, list[Entry]] = {}
     for entry in groups:
         try:
             own = directory_names.key(directory_names.levels(entry.dn))
@@ -200,19 +201,23 @@ def _read_groups(groups: Sequence[Entry], computers: Sequence[Entry]) -> _Groups
             found.problems.append(f"A group is left as it was: {error}.")
             found.unclear |= set(entry.names)
             continue
-        if len(entry.names) != 1:
-            found.problems.append(f"The group {_shown(entry.dn)} has {len(entry.names)} names and is left as it was.")
-            found.unclear |= set(entry.names)
-            # what it is a member of counts for its members as ever
-            found.names[own] = ""
-            readable.append((own, entry))
-            continue
-        if entry.names[0] in taken and own not in found.names:
-            found.problems.append(f"Several groups are called {_shown(entry.names[0])}; nothing changes by them.")
-            found.unclear.add(entry.names[0])
-        taken.add(entry.names[0])
-        found.names[own] = entry.names[0]
         readable.append((own, entry))
+        places.setdefault(own, []).append(entry)
+    called: dict[str, int] = {}
+    for own, entries in places.items():
+        names = {name for entry in entries for name in entry.names}
+        if len(names) == 1 and all(len(entry.names) == 1 for entry in entries):
+            (found.names[own],) = names
+            called[found.names[own]] = called.get(found.names[own], 0) + 1
+            continue
+        what = f"has {len(names)} names" if len(entries) == 1 else f"is there {len(entries)} times under several names"
+        found.problems.append(f"The group {_shown(entries[0].dn)} {what} and is left as it was.")
+        found.unclear |= names
+        # what it is a member of counts for its members as ever
+        found.names[own] = ""
+    for name in (name for name, times in called.items() if times > 1):
+        found.problems.append(f"Several groups are called {_shown(name)}; nothing changes by them.")
+        found.unclear.add(name)
     for own, entry in readable:
         for member in entry.members:
             _join(found, member, own, f"the group {_shown(entry.dn)}")

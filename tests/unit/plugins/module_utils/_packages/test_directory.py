@@ -97,6 +97,16 @@ def test_a_group_without_one_name_takes_nothing_away(names: tuple[str, ...]) -> 
     assert plan(desk, groups=groups).hosts["desk1"].profiles == ("above",)
 
 
+@pytest.mark.parametrize("names", [(), ("Other",)])
+def test_a_group_that_is_there_twice_under_other_names_changes_nothing(names: tuple[str, ...]) -> None:
+    """No directory should answer so; whichever comes last must not decide."""
+    twice = Entry(dn("Pilots"), names, members=(computer("desk1").dn,))
+    for groups in ((group("Pilots"), twice), (twice, group("Pilots"))):
+        found = plan(computer("desk1"), groups=groups, before={"desk1": Place((), ("Pilots",))})
+        assert found.hosts["desk1"].profiles == ("Pilots",)
+        assert any("is there 2 times under several names and is left as it was" in one for one in found.problems)
+
+
 def test_a_membership_that_cannot_be_read_is_left_out() -> None:
     found = plan(computer("desk1", LYON, "?"), groups=(group("a", "!", computer("desk1", LYON).dn),))
     assert found.hosts["desk1"].profiles == ("a",)
