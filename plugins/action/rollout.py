@@ -115,10 +115,7 @@ def carry_out(work: Work) -> None:
     if command != "step" and not name:
         raise BadInput(f"The command {command} needs the name of a rollout.")
     if command not in ("start", "step") or (name and command == "step"):
-        chosen = known.get(name)
-        if chosen is None:
-            there = ", ".join(sorted(known)) or "none"
-            raise BadInput(f"The repository has no rollout {name}; there are: {there}.")
+        work.repository.rollout(name)
     documents = {}
     for one, document in sorted(known.items()):
         if command == "step" and name in (None, "", one):

@@ -12,20 +12,27 @@ from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import
 from ansible_collections.bocage.fleet.plugins.plugin_utils.controller_action import ControllerAction
 from ansible_collections.bocage.fleet.plugins.plugin_utils.rollout_hosts import rollout_hosts
 from ansible_collections.bocage.fleet.plugins.plugin_utils.rollout_repository import read_repository
-from ansible_collections.bocage.fleet.plugins.plugin_utils.rollout_text import status
+from ansible_collections.bocage.fleet.plugins.plugin_utils.rollout_text import differences, status
 
 
 class ActionModule(ControllerAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         _unused, given = self.validate_argument_spec(
-            {"exported": {"type": "path", "required": True}, "trust_directory": {"type": "path", "required": True}}
+            {
+                "exported": {"type": "path", "required": True},
+                "trust_directory": {"type": "path", "required": True},
+                "name": {"type": "str"},
+                "between": {"type": "list", "elements": "str", "default": []},
+            }
         )
         try:
             hosts, reports = rollout_hosts(task_vars or {})
-            rollouts = read_repository(given["exported"], given["trust_directory"]).rollouts
+            repository = read_repository(given["exported"], given["trust_directory"])
             now = timestamps.now()
-            found = {name: status(one, hosts, reports, now) for name, one in sorted(rollouts.items())}
+            if given["between"]:
+                result["differences"] = differences(repository.rollout(given["name"]), given["between"])
+            found = {name: status(one, hosts, reports, now) for name, one in sorted(repository.rollouts.items())}
         except (BocageError, OSError) as error:
             return {**result, "failed": True, "msg": str(error)}
         result.update(changed=False, rollouts=found)

@@ -32,6 +32,14 @@ options:
     description: Folder with C(root.json).
     type: path
     required: true
+  name:
+    description: The rollout that O(between) is about.
+    type: str
+  between:
+    description: Names of two of its rings; RV(differences) then says what their hosts should not have alike.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: bocage.fleet.rollout
 requirements:
@@ -46,6 +54,14 @@ EXAMPLES = r"""
     exported: /run/user/1000/exported.tar
     trust_directory: "{{ inventory_dir }}/trust/packages"
   register: found
+
+- name: Compare two rings
+  bocage.fleet.rollout_info:
+    exported: /run/user/1000/exported.tar
+    trust_directory: "{{ inventory_dir }}/trust/packages"
+    name: editor-2
+    between: [pilots, rest]
+  register: found
 """
 
 RETURN = r"""
@@ -55,4 +71,10 @@ rollouts:
     how many C(changed), which C(failed) and why, and what it is C(waiting) for), C(changes) in words, and C(history).
   type: dict
   returned: success
+differences:
+  description: Of each package that differs, its name as C(package) and its version by ring, empty where it should be absent.
+  type: list
+  elements: dict
+  returned: where O(between) names two rings
+  sample: [{package: editor, pilots: 2.0-1, rest: 1.0-1}]
 """

@@ -9,9 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.bocage.fleet.plugins.module_utils._common import timestamps
+from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BadInput
 from ansible_collections.bocage.fleet.plugins.module_utils._common.rollout import Host, members, soaked_at
 from ansible_collections.bocage.fleet.plugins.module_utils._common.rollout_gates import Health, judge
-from ansible_collections.bocage.fleet.plugins.module_utils._packages.rollout_document import RolloutDocument
+from ansible_collections.bocage.fleet.plugins.module_utils._packages.rollout_document import (
+    RolloutDocument,
+    ring_lock,
+)
 from ansible_collections.bocage.fleet.plugins.module_utils._packages.rollout_progress import Report, observe
 
 
@@ -46,6 +50,25 @@ def status(document: RolloutDocument, hosts: Sequence[Host], reports: Mapping[st
         "changes": changes(document),
         "history": list(state.history),
     }
+
+
+def differences(document: RolloutDocument, rings: Sequence[str]) -> list[dict[str, str]]:
+    """What hosts of two rings should not have alike now: package, and by ring its version, "" where it is absent."""
+    names = [ring.name for ring in document.rollout.rings]
+    if len(rings) != 2 or rings[0] == rings[1]:
+        raise BadInput(
+            f"A difference is between two rings of the rollout {document.name}; name two of {', '.join(names)}."
+        )
+    for ring in rings:
+        if ring not in names:
+            raise BadInput(f"The rollout {document.name} has no ring {ring}; there are: {', '.join(names)}.")
+    locks = {ring: ring_lock(document, names.index(ring)) for ring in rings}
+    found = []
+    for package in sorted({name for lock in locks.values() for name in lock}):
+        locked = {ring: lock.get(package) for ring, lock in locks.items()}
+        if locked[rings[0]] != locked[rings[1]]:
+            found.append({"package": package, **{ring: one.version if one else "" for ring, one in locked.items()}})
+    return found
 
 
 def changes(document: RolloutDocument) -> list[str]:

@@ -64,7 +64,7 @@ def end_earlier_ones() -> None:
             driver.playbook("playbooks/rollout.yml", extra={"rollout": name, "rollout_command": command})
 
 
-def rollout(version: str, command: str, rounds: int = 1, file: Path | None = None) -> driver.Run:
+def rollout(version: str, command: str, rounds: int = 1, file: Path | None = None, rings: str = "") -> driver.Run:
     definition = {"files": [str(file)], "rings": RINGS, "gates": {"soak_seconds": 1}}
     name = NAMES[version]
     extra: dict[str, Any] = {
@@ -72,6 +72,7 @@ def rollout(version: str, command: str, rounds: int = 1, file: Path | None = Non
         "rollout_command": command,
         "rollout_rounds": rounds,
         "rollout_pause_seconds": 2,
+        "rollout_rings": rings,
         "package_rollouts": {name: definition},
     }
     return driver.playbook("playbooks/rollout.yml", extra=extra)
@@ -123,6 +124,16 @@ def test_nobody_takes_what_the_ring_has_not(folder: Path) -> None:
         upgrade(host)
         assert has(host) == FIRST
     assert state(GOOD)["phase"] == "running" and state(GOOD)["ring"] == 0
+
+
+def test_two_rings_are_compared() -> None:
+    run = rollout(GOOD, "diff", rings="pilots,rest")
+    assert run.ok, run.failures
+    assert f'"pilots": "{GOOD}"' in run.stdout and f'"rest": "{FIRST}"' in run.stdout
+    run = rollout(GOOD, "diff", rings="pilots,tenth")
+    assert [
+        words for _host, _task, words in run.failures if "has no ring tenth; there are: pilots, homes, rest." in words
+    ]
 
 
 def test_a_good_package_goes_through_three_rings() -> None:

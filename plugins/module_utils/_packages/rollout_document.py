@@ -169,6 +169,16 @@ def _read_lock(value: object, what: str) -> dict[str, Locked]:
     return lock
 
 
+def ring_lock(document: RolloutDocument, ring: int) -> Mapping[str, Locked]:
+    """The exact versions that every host of a ring, numbered from 0, should have now, whatever windows make it wait."""
+    taken = document.state.phase == "done" or _is_taken(document.state, ring)
+    return document.after if taken else document.before
+
+
+def _is_taken(state: State, ring: int) -> bool:
+    return ring <= state.ring and state.phase in _TAKEN
+
+
 def pins(
     document: RolloutDocument, host_id: str, name: str, site: str, now: datetime, installed: Mapping[str, str]
 ) -> Pins | None:
@@ -181,7 +191,7 @@ def pins(
     if state.phase == "done":
         return None
     ring = ring_of(rollout.rings, rollout.salt, host_id, name)
-    taken = ring is not None and ring <= state.ring and state.phase in _TAKEN
+    taken = ring is not None and _is_taken(state, ring)
     if taken and not may_change(rollout.windows, site, now):
         has = {one for one in document.changing & document.after.keys() if one in installed}
         taken = any(installed[one] == document.after[one].version for one in has)

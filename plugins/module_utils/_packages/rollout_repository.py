@@ -31,6 +31,14 @@ class Repository:
     rollouts: Mapping[str, RolloutDocument]
     may_execute: Callable[[str], bool]
 
+    def rollout(self, name: str | None) -> RolloutDocument:
+        """Raises BadInput where there is none of that name."""
+        found = self.rollouts.get(name or "")
+        if found is None:
+            there = ", ".join(sorted(self.rollouts)) or "none"
+            raise BadInput(f"The repository has no rollout {name or 'without a name'}; there are: {there}.")
+        return found
+
     def packages(self, additions: Iterable[Addition]) -> list[Listed]:
         """All packages but those of single hosts, with those that come with a rollout."""
         coming = {one.target.path: one.target for one in additions}

@@ -180,3 +180,41 @@ def test_a_look_at_all_of_them(place: Place) -> None:
     assert not found["changed"]
     assert found["rollouts"]["editor-2"]["changes"] == ["editor: 1.0 becomes 2.0"]
     assert found["rollouts"]["editor-2"]["rings"][0]["waiting"] == "0 of 1 hosts have taken the change"
+
+
+def test_what_two_rings_should_not_have_alike(place: Place) -> None:
+    def between(*rings: str, name: str = "editor-2") -> dict[str, Any]:
+        return place.run(rollout_info, name=name, between=list(rings))
+
+    assert between("pilots", "rest")["differences"] == [{"package": "editor", "pilots": "2.0", "rest": "1.0"}]
+    assert between("rest", "pilots")["differences"] == [{"package": "editor", "rest": "1.0", "pilots": "2.0"}]
+    assert "differences" not in place.run(rollout_info)
+    for state in (State("pending"), State("rolling_back", 0), State("done", 1), State("running", 1)):
+        place.repository = Repository({}, {"editor-2": replace(DOCUMENT, state=state)}, lambda _path: True)
+        assert between("pilots", "rest")["differences"] == []
+    coming = replace(DOCUMENT, before={})
+    place.repository = Repository({}, {"editor-2": coming}, lambda _path: True)
+    assert between("pilots", "rest")["differences"] == [{"package": "editor", "pilots": "2.0", "rest": ""}]
+
+
+@pytest.mark.parametrize(
+    ("name", "rings", "sentence"),
+    [
+        ("x", ["pilots", "rest"], "The repository has no rollout x; there are: editor-2."),
+        (None, ["pilots", "rest"], "The repository has no rollout without a name; there are: editor-2."),
+        ("editor-2", ["pilots", "tenth"], "The rollout editor-2 has no ring tenth; there are: pilots, rest."),
+        (
+            "editor-2",
+            ["pilots"],
+            "A difference is between two rings of the rollout editor-2; name two of pilots, rest.",
+        ),
+        (
+            "editor-2",
+            ["rest", "rest"],
+            "A difference is between two rings of the rollout editor-2; name two of pilots, rest.",
+        ),
+    ],
+)
+def test_rings_that_cannot_be_compared(place: Place, name: str | None, rings: list[str], sentence: str) -> None:
+    found = place.run(rollout_info, name=name, between=rings)
+    assert found["failed"] and found["msg"] == sentence
