@@ -51,7 +51,8 @@ class Cache:
         known = self._store.record(offer.sha256)
         there = path.exists() and path.stat().st_size == offer.size
         metadata = self._library.versions()
-        if there and known is not None and known.metadata == metadata:
+        # a download that is kept may be older than what was installed since, for which leave is needed now
+        if there and known is not None and known.metadata == metadata and not self._is_below(known, floor):
             return known
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -171,7 +172,17 @@ class Cache:
                 f"it was accepted at {record.accepted_at}, more than the {self._most.days} days of offline_record_days"
                 " ago; connect this host to a repository, and see that its clock is right"
             )
+        floor = self._store.floor(record.name)
+        if self._is_below(record, floor):
+            # with leave to go back it was accepted after what it goes back from was installed
+            row = self._store.rows().get(record.name)
+            since = row.installed_at if row is not None and row.version == floor else None
+            if since is None or accepted <= timestamps.parse(since, "the time of an installation"):
+                return f"{floor} was installed since, and going back from it needs leave from the repository"
         return ""
+
+    def _is_below(self, record: Record, floor: str | None) -> bool:
+        return floor is not None and self._library.compare(record.version, floor) < 0
 
     def _refuse(self, offer: Offer, error: Refused) -> None:
         self._drop(offer.sha256)

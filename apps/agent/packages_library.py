@@ -93,7 +93,16 @@ class PackageLibrary:
 
     def offers(self, package: str) -> Sequence[Offer]:
         found = [self._offer(one) for one in self._client.find(package)]
-        return _of_one_kind([one for one in found if one is not None])
+        known = [one for one in found if one is not None]
+        own = [one for one in known if one.section == "host"]
+        if package == self._settings.host_package:
+            return [
+                one
+                for one in own
+                if one.path.startswith(f"host/{self._settings.site}/" if self._settings.site else "host/")
+            ]
+        # those of other hosts are nothing to this one
+        return _of_one_kind([one for one in known if one not in own])
 
     def search(self, words: Sequence[str]) -> Sequence[Offer]:
         wanted = [word.casefold() for word in words]

@@ -8,6 +8,7 @@ result, which lies in the work folder, decides; where there is none, the package
 
 from __future__ import annotations
 
+import ast
 import errno
 import json
 import re
@@ -113,7 +114,7 @@ class Steps:
     def audit(self, row: Row) -> Outcome:
         """Run the recorded audit in a folder of its own."""
         known = self._store.uninstall(row.name)
-        if known is None or known.setup is None or b"def audit" not in known.setup:
+        if known is None or known.setup is None or not defines(known.setup, "audit"):
             return Outcome(True, value="OK")
         pending = self._begin(row.name, "audit", row.version or "", row.sha256)
         work = self.work(pending)
@@ -257,7 +258,7 @@ class Steps:
         if pending.action != "install":
             return None
         setup = content / "setup.py"
-        if setup.is_file() and b"def session_setup" in setup.read_bytes():
+        if setup.is_file() and defines(setup.read_bytes(), "session_setup"):
             folder.mkdir(parents=True)
             # users come here, whatever umask whoever started the agent has
             for one in (self._folder, folder.parent, folder):
@@ -301,6 +302,21 @@ class Steps:
 
     def _now(self) -> str:
         return timestamps.write(self._clock())
+
+
+def defines(setup: bytes, name: str) -> bool:
+    """Whether a setup.py gives something this name, in whatever way; one that cannot be read is run, and then says why."""
+    try:
+        nodes = list(ast.walk(ast.parse(setup)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return any(
+        (isinstance(node, functions) and node.name == name)
+        or (isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store))
+        or (isinstance(node, ast.alias) and (node.asname or node.name) == name)
+        for node in nodes
+    )
 
 
 def installed_row(record: Record, at: str) -> Row:

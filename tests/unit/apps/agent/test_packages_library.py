@@ -142,6 +142,47 @@ def test_attack_a_group_under_the_name_of_software(host: RealHost) -> None:
     assert "is of the section base, and the repository lists it as group/" in host.rows()["base-tool"].reason
 
 
+@pytest.mark.parametrize(
+    "path", ["host/paris/erp1_9.wapt", "group/erp1_9.wapt", "base/erp1_9.wapt", "unit/erp1_9.wapt"]
+)
+def test_attack_the_package_of_a_host_comes_from_its_own_site_alone(host: RealHost, path: str) -> None:
+    host.changes |= {"host_package": "erp1", "site": "lyon"}
+    host.estate.publish("tool", "1", touching(made(host, "a")))
+    host.estate.publish("erp1", "9", section=path.partition("/")[0], path=path, depends="tool")
+    assert host.upgrade() is False
+    assert host.rows()["erp1"].version is None and "tool" not in host.states()
+    host.estate.publish("erp1", "1", section="host", path="host/lyon/erp1.wapt")
+    assert host.upgrade() is True
+    assert host.states() == {"erp1": ("OK", "1")}
+
+
+def test_packages_of_other_hosts_are_nothing_to_this_one(host: RealHost) -> None:
+    host.changes |= {"host_package": "erp1", "site": "lyon", "require": ["erp2"]}
+    host.estate.publish("erp1", "1", section="host", path="host/lyon/erp1.wapt")
+    host.estate.publish("erp2", "1", section="host", path="host/lyon/erp2.wapt")
+    assert host.upgrade() is False
+    assert host.rows()["erp2"].version is None
+
+
+@pytest.mark.parametrize("online", [True, False])
+def test_attack_a_kept_download_does_not_bring_an_older_version_back(host: RealHost, online: bool) -> None:
+    """What failed stays in the cache; that it was accepted once is no leave to go back."""
+    mark = made(host, "a")
+    host.estate.publish("editor", "1.0", touching(mark).replace("install():\n", "install():\n    error('not yet')\n"))
+    host.estate.publish("editor", "2.0", touching(mark))
+    assert host.install("editor(=1.0)") is False
+    assert host.rows()["editor"].reason == "not yet"
+    assert host.install("editor(=2.0)") is True
+    if online:
+        assert host.install("editor(=1.0)") is False
+        assert host.rows()["editor"].reason.startswith("Refused (below_floor): ")
+    else:
+        host.estate.repository.public.rename(host.folder / "gone")
+        with pytest.raises(BocageError, match="editor cannot be had without a repository"):
+            host.install("editor(=1.0)")
+    assert host.rows()["editor"].version == "2.0" and mark.read_text() == "2.0 "
+
+
 def test_older_versions_need_a_ticket_for_this_host(host: RealHost) -> None:
     host.estate.publish("editor", "2.0", touching(made(host, "a")))
     assert host.install("editor") is True

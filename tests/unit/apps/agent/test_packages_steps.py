@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from bocage_agent import packages_cache, packages_steps
-from bocage_agent.packages_steps import STEPS
+from bocage_agent.packages_steps import STEPS, defines
 from bocage_core._common.errors import BocageError
 from package_fakes import Host, touching
 
@@ -245,3 +245,22 @@ def test_nothing_goes_for_what_cannot_come(host: Host) -> None:
     host.library.refuse.clear()
     assert host.upgrade() is True
     assert host.states() == {"new": ("OK", "1")}
+
+
+@pytest.mark.parametrize(
+    ("setup", "found"),
+    [
+        ("def audit():\n    pass\n", True),
+        ("def  audit ():\n    pass\n", True),
+        ("async def audit(): pass\n", True),
+        ("if True:\n    audit = lambda: 'ERROR'\n", True),
+        ("from other import look as audit\n", True),
+        ("from setuphelpers import *\ndef install():\n    print('def audit')  # def audit\n", False),
+        ("def audit_other():\n    return audit()\n", False),
+        # run, so that it says what is wrong with it
+        ("def audit(:\n", True),
+        ("\0", True),
+    ],
+)
+def test_a_hook_is_found_however_it_is_written(setup: str, found: bool) -> None:
+    assert defines(setup.encode(), "audit") is found
