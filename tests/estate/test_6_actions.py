@@ -21,7 +21,10 @@ DATABASE = "/var/lib/bocage-registry/registry.db"
 SCANNER = Path(__file__).parent / "scan_ports.py"
 # Every address of a managed host that is no management, by who looks at it from outside of the overlay.
 OUTSIDE = {
-    "nat1": ["198.18.0.10", "198.18.0.21", "198.18.0.22", "198.18.2.10"],
+    "nat1": [
+        *("198.18.0.10", "198.18.0.21", "198.18.0.22", "198.18.2.10"),
+        *("2001:db8:1::10", "2001:db8:1::21", "2001:db8:1::22"),
+    ],
     "erp1": [
         *("198.18.1.21", "198.18.1.22", "198.18.1.30", "198.18.1.40"),
         *("2001:db8:2::21", "2001:db8:2::22", "2001:db8:2::30", "2001:db8:2::40"),
