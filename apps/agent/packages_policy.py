@@ -21,6 +21,8 @@ _KEYS = frozenset({"forbid", "only"})
 _HEAD = "# What packages of the type policy allow; written by bocage-agent, which writes it again.\n"
 # Below 0 a version is never installed; between 500 and 990 is what apt gives a release that nobody speaks of.
 _FORBIDDEN, _ALLOWED = -1, 500
+# Releases that apt takes from only where somebody asks (apt_preferences(5)): a package that is allowed does not move there.
+_ON_REQUEST = (("release n=*-backports*", 100), ("release a=experimental", 1))
 
 
 def check_policy(value: object, what: str) -> dict[str, Any]:
@@ -39,7 +41,9 @@ def preferences(policies: Iterable[Mapping[str, Any]]) -> str:
     # the first entry that names a package counts, so that what is forbidden stands first
     entries = [_entry(name, _FORBIDDEN) for name in sorted(forbidden)]
     if only:
-        entries += [_entry(name, _ALLOWED) for name in sorted(only - forbidden)]
+        for name in sorted(only - forbidden):
+            entries += [_entry(name, priority, pin) for pin, priority in _ON_REQUEST]
+            entries.append(_entry(name, _ALLOWED))
         entries.append(_entry("*", _FORBIDDEN))
     return _HEAD + "\n".join(entries) if entries else ""
 
@@ -59,5 +63,5 @@ def enforce(policies: Iterable[Mapping[str, Any]], path: Path = PREFERENCES) -> 
     return True
 
 
-def _entry(name: str, priority: int) -> str:
-    return f"Package: {name}\nPin: release *\nPin-Priority: {priority}\n"
+def _entry(name: str, priority: int, pin: str = "release *") -> str:
+    return f"Package: {name}\nPin: {pin}\nPin-Priority: {priority}\n"

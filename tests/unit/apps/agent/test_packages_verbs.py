@@ -248,6 +248,8 @@ def test_policies_become_preferences_of_apt(tmp_path: Path) -> None:
     entries = [block.splitlines() for block in path.read_text().split("\n\n")]
     assert [(one[-3], one[-1]) for one in entries] == [
         ("Package: linux-image-*", "Pin-Priority: -1"),
+        ("Package: openssl", "Pin-Priority: 100"),
+        ("Package: openssl", "Pin-Priority: 1"),
         ("Package: openssl", "Pin-Priority: 500"),
         ("Package: *", "Pin-Priority: -1"),
     ]
