@@ -14,7 +14,8 @@ from bocage_core._packages.versions import Version
 from .packages_ports import CONTROL_ONLY, Offer, Solution
 from .packages_rollouts import Kept
 
-_SETTINGS = "the settings of this host"
+# whoever asked: "this host needs editor (>= 2)", "this host forbids editor"
+_ASKED = "this host"
 _MAX_NAMES = 20_000
 
 
@@ -37,7 +38,7 @@ def choose(
         except BadInput as error:
             missing[text[:128]] = str(error)
     found = _Reached(wanted, installed, offers, kept)
-    bans = [Rule(Request(name, ()), _SETTINGS) for name in forbidden]
+    bans = [Rule(Request(name, ()), _ASKED) for name in forbidden]
     bans += [Rule(Request(name, ()), reason) for name, reason in kept.withheld.items()]
     pins = [
         Rule(Request(name, (Constraint("=", Version.parse(version)),)), reason)
@@ -139,7 +140,7 @@ def _solved(found: _Reached, goal: Goal, wanted: Sequence[Request], missing: dic
     """
 
     def attempt(universe: Universe, given: Sequence[Request]) -> solver.Solution:
-        asked = tuple(Wanted(one, _SETTINGS) for one in given)
+        asked = tuple(Wanted(one, _ASKED) for one in given)
         return solver.solve(universe, Goal(asked, goal.pins, goal.forbidden, goal.upgrade))
 
     try:

@@ -272,7 +272,7 @@ class Engine:
                 raise BocageError(
                     f"{' and '.join(lacking)} cannot be had without a repository: {self._store.fact('last_problem')}"
                 )
-            raise BocageError(" ".join(f"{name}: {why}." for name, why in lacking.items()))
+            raise BocageError(" ".join(f"{name}: {why.rstrip('.')}." for name, why in lacking.items()))
         return named, plan, packages_asked.closure(named, plan.wanted, self._library)
 
     def _plan(

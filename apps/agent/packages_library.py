@@ -131,7 +131,9 @@ class PackageLibrary:
         target = self._target(offer)
         tickets = [*self._files(TICKETS, ".json"), *Kept.from_plain(self.kept({})).ticket_bytes()] if floor else []
         standing = acceptance.Standing(self._host_id, floor or "", tickets, self._ticket_keys() if floor else ())
-        found = acceptance.accept(path, target, self._trusted(), moment, standing)
+        # the file has the name of a download that is not finished
+        what = f"the package {offer.package} {offer.version}"
+        found = acceptance.accept(path, target, self._trusted(), moment, standing, what=what)
         control = found.control
         if kind_of_section(control.section) != kind_of_path(target.path):
             raise Refused(
@@ -140,7 +142,9 @@ class PackageLibrary:
                 f" {target.path}, where only its own kind may be.",
             )
         if reason := matches(control.fields, self._machine, moment):
-            raise BocageError(f"The package {control.package} {control.version} is not for this host: {reason}.")
+            raise BocageError(
+                f"The package {control.package} {control.version} is not for this host: {reason.rstrip('.')}."
+            )
         return Accepted(
             package=control.package,
             version=control.version,

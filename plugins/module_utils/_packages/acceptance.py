@@ -93,15 +93,24 @@ def verify_package(path: Path, trust: Trust, at: datetime, limits: Limits | None
 
 
 def accept(
-    path: Path, target: Target, trust: Trust, at: datetime, standing: Standing, limits: Limits | None = None
+    path: Path,
+    target: Target,
+    trust: Trust,
+    at: datetime,
+    standing: Standing,
+    limits: Limits | None = None,
+    what: str = "",
 ) -> Accepted:
-    """The whole rule, as a host applies it at download; raises Refused with the first reason in the order of the rule."""
+    """The whole rule, as a host applies it at download; raises Refused with the first reason in the order of the rule.
+
+    `what` names the package in sentences; without it the name of its file does.
+    """
     certificates.require_libraries()
-    what = f"the package {path.name}"
+    what = what or f"the package {path.name}"
     stream = open_file(path)
     with stream:
         _check_target(stream, target, what)
-        with read_container(stream, path, limits) as container:
+        with read_container(stream, path, limits, what) as container:
             verified = verify_signed(container, trust, at)
     control = verified.accepted.control
     if wrong := target_custom.differences(target.custom, control.fields, verified.control_raw):

@@ -187,9 +187,12 @@ class Container:
             raise zip_layout.bad(self.what, f"holds the damaged entry {entry.name!r}")
 
 
-def open_container(path: Path, limits: Limits | None = None) -> Container:
-    """A package, its archive hygiene done; raises Refused for what is not clean and BadInput where there is no file."""
-    return read_container(open_file(path), path, limits)
+def open_container(path: Path, limits: Limits | None = None, what: str = "") -> Container:
+    """A package, its archive hygiene done; raises Refused for what is not clean and BadInput where there is no file.
+
+    `what` names it in sentences, where its file has a name that says nothing.
+    """
+    return read_container(open_file(path), path, limits, what)
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -217,14 +220,14 @@ def whole_digest(stream: BinaryIO, what: str) -> str:
     return total.hexdigest()
 
 
-def read_container(stream: BinaryIO, path: Path, limits: Limits | None = None) -> Container:
+def read_container(stream: BinaryIO, path: Path, limits: Limits | None = None, what: str = "") -> Container:
     """The same for a file that is open; it is closed with the container, or here when it is refused."""
-    what = f"the package {path.name}"
+    what = what or f"the package {path.name}"
     try:
         return Container(stream, what, zip_layout.read_layout(stream, what, limits or Limits()))
     except OSError as error:
         stream.close()
-        raise BocageError(f"The package {path.name} cannot be read at {path}: {error.strerror}.") from error
+        raise BocageError(f"{opening(what)} cannot be read at {path}: {error.strerror}.") from error
     except BaseException:
         stream.close()
         raise

@@ -96,6 +96,39 @@ def test_a_revoked_signer_is_refused_and_nothing_runs(host: RealHost) -> None:
     assert not made(host, "a").exists()
 
 
+def test_a_refusal_names_the_package_and_its_version(host: RealHost) -> None:
+    host.estate.publish("editor", "1.0-1", touching(made(host, "a")))
+    host.estate.revoke(host.estate.developer)
+    assert host.install("editor") is False
+    assert host.rows()["editor"].reason == (
+        "Refused (revoked): The certificate developer, on which the signature of the package editor 1.0-1 rests, was revoked."
+    )
+    host.estate.revoke()
+    built = host.estate.build("tool", "1", touching(made(host, "b")), section="group")
+    host.estate.list("group/tool_1.wapt", built)
+    assert host.install("tool") is False
+    assert host.rows()["tool"].reason.startswith("Refused (not_delegated): The package tool 1 would execute ")
+    refused = host.look(lambda store: store.refusals())
+    assert refused and not any(".partial" in reason for _name, _version, _code, reason, _at in refused)
+
+
+def test_what_cannot_be_chosen_is_one_sentence(host: RealHost) -> None:
+    host.estate.publish("needy", "1", touching(made(host, "needy")), depends="absent")
+    host.changes["forbidden"] = ["fonts"]
+    host.estate.publish("fonts", "1", touching(made(host, "fonts")))
+    host.estate.publish("office", "1", touching(made(host, "office")), depends="fonts")
+    for name, reason in (
+        ("needy", "this host needs needy; needy 1 needs absent, but there is no such package for this machine"),
+        ("office", "this host needs office; office 1 needs fonts, but this host forbids fonts"),
+        ("nowhere", "The repository has no package nowhere for this host"),
+    ):
+        with pytest.raises(BocageError) as raised:
+            host.install(name)
+        assert reason in str(raised.value)
+        assert ".." not in str(raised.value) and "settings of this host" not in str(raised.value)
+        assert str(raised.value).endswith(".")
+
+
 def test_attack_a_signer_revoked_after_the_download(host: RealHost) -> None:
     host.estate.publish("editor", "1", touching(made(host, "a")))
     host.changes["require"] = ["editor"]
