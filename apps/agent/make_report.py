@@ -22,6 +22,7 @@ from .collect_boot import collect_boot
 from .collect_gateway import collect_gateway
 from .collect_load import collect_load
 from .collect_mesh import collect_mesh
+from .collect_repository import collect_repository
 from .collect_routing import collect_routing
 from .collect_segments import collect_segments
 from .collect_system import boot_id, collect_system
@@ -59,6 +60,9 @@ def collect(settings: Settings, enrolment: Enrolment) -> dict[str, Any]:
     packages = collect_packages(settings)
     if packages is not None:
         sections["packages"] = packages
+    repository = collect_repository(settings.repository_directory, timestamps.now())
+    if repository is not None:
+        sections["repository"] = repository
     return sections
 
 
@@ -132,8 +136,8 @@ def spool_report(settings: Settings, spool: Spool, log: Log) -> Report:
 def sign_fitting(report: Report, private_key_pem: bytes) -> tuple[Report, bytes]:
     """Sign; where the peers of a large hub would not fit, fewer are listed and all are still counted.
 
-    Then paths go that carry what is planned, the versions of packages (their digest stays), all findings on a seal but
-    the first, and older answers to actions.
+    Then paths go that carry what is planned, the versions of packages (their digest stays), what of a repository ends
+    late, all findings on a seal but the first, and older answers to actions.
     """
     while True:
         payload = report.to_payload()
@@ -159,6 +163,9 @@ def _shorter(sections: Mapping[str, Any]) -> dict[str, Any] | None:
     if packages and packages.get("installed"):
         # the digest of all of them stays
         return {**sections, "packages": {**packages, "installed": {}}}
+    repository = sections.get("repository")
+    if repository and len(repository["ends"]) > 1:
+        return {**sections, "repository": {**repository, "ends": repository["ends"][:1]}}
     seals = sections.get("seals") or {}
     if any(len(seal["findings"]) > 1 for seal in seals.values()):
         fewer = {role: {**seal, "findings": seal["findings"][:1]} for role, seal in seals.items()}

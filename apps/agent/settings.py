@@ -28,6 +28,7 @@ _OPTIONAL = frozenset(
         "seal_public_key_file",
         "actions_file",
         "packages_directory",
+        "repository_directory",
     }
 )
 _GATEWAY = frozenset({"lan_interface"})
@@ -56,6 +57,8 @@ class Settings:
     """Who may ask this host for what by a signed action."""
     packages_directory: Path = Path("/var/lib/bocage/packages")
     """Where the state of packages is, on hosts that have any."""
+    repository_directory: Path = Path("/srv/bocage/packages")
+    """The folder of the repository, on hosts that serve one."""
 
 
 def read_settings(path: Path) -> Settings:
@@ -89,6 +92,9 @@ def read_settings(path: Path) -> Settings:
             actions_file=_path({"actions_file": "/etc/bocage/actions.json", **document}, "actions_file", what),
             packages_directory=_path(
                 {"packages_directory": "/var/lib/bocage/packages", **document}, "packages_directory", what
+            ),
+            repository_directory=_path(
+                {"repository_directory": "/srv/bocage/packages", **document}, "repository_directory", what
             ),
         )
     except OSError as error:

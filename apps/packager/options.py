@@ -207,7 +207,13 @@ def _publisher(verbs: argparse._SubParsersAction[_Parser]) -> None:
     commit.add_argument("change", type=Path, metavar="FILE")
     refresh = verbs.add_parser("refresh", help="sign snapshot and timestamp again where they are about to end")
     for verb in (commit, refresh):
-        verb.add_argument("--keys", type=Path, required=True, metavar="DIR", help="keys of snapshot and timestamp")
+        verb.add_argument(
+            "--keys",
+            type=Path,
+            required=True,
+            metavar="DIR",
+            help="keys of snapshot and timestamp; with authorities.pem beside them, their ends are told, too",
+        )
         verb.add_argument("--snapshot-days", type=int, default=7, metavar="DAYS", help="validity (default: 7)")
         verb.add_argument("--timestamp-hours", type=int, default=24, metavar="HOURS", help="validity (default: 24)")
     replicate = verbs.add_parser("replicate", help="bring an untrusted copy up to date")

@@ -13,8 +13,15 @@ from typing import Any
 
 from bocage_core._common import timestamps
 from bocage_core._common.atomic import read_bounded, write_file
-from bocage_core._common.errors import BadInput, BocageError
-from bocage_core._packages import repository_keys, repository_layout, repository_publish, repository_refresh
+from bocage_core._common.errors import BadInput, BocageError, opening
+from bocage_core._packages import (
+    repository_ends,
+    repository_expiry,
+    repository_keys,
+    repository_layout,
+    repository_publish,
+    repository_refresh,
+)
 from bocage_core._packages.change_archive import read_change
 from bocage_core._packages.repository_key_check import find_private_keys
 from bocage_core._packages.repository_refresh import OnlineKeys
@@ -78,21 +85,22 @@ def refresh(options: Namespace) -> Answer:
     if not (options.folder / repository_layout.PUBLIC).exists():
         return Answer({"changed": False, "written": {}, "expiries": []}, ["Nothing was published here yet."])
     now = timestamps.now()
-    online = online_signers(options.keys)
+    online, authorities = online_signers(options.keys), options.keys / repository_expiry.AUTHORITIES
     if options.plan:
         store = Store(options.folder)
         waits = (options.folder / repository_layout.PENDING).exists()
         written = repository_refresh.due(store, now)
-        done = {"finished": waits, "written": written, "expiries": repository_refresh.expiring(store, now)}
+        expiries = repository_refresh.expiring(store, now, authorities)
+        done = {"finished": waits, "written": written, "expiries": expiries}
     else:
-        done = repository_refresh.refresh(options.folder, online, now, _lifetimes(options))
+        done = repository_refresh.refresh(options.folder, online, now, _lifetimes(options), authorities)
     # the walk over all files is for when something new is served, and that is at least each time the timestamp is
     cleared = repository_publish.clear(options.folder, now) if done["written"] and not options.plan else []
     urgent = [one for one in done["expiries"] if one["state"] in ("alert", "expired")]
     lines = [f"{role}: version {version} signed" for role, version in done["written"].items()]
-    lines += [f"{one['role']}: {one['state']}, ends {one['expires']}" for one in urgent]
+    lines += [f"{opening(repository_ends.sentence(one))}." for one in urgent]
     document = {"changed": bool(done["written"]) or done["finished"], **done, "cleared": cleared}
-    return Answer(document, lines, FAILED if any(one["state"] == "expired" for one in urgent) else GOOD)
+    return Answer(document, lines, FAILED if any(map(repository_ends.stops_hosts, urgent)) else GOOD)
 
 
 def replicate(options: Namespace) -> Answer:
@@ -101,9 +109,7 @@ def replicate(options: Namespace) -> Answer:
     failures = []
     for source in options.source:
         try:
-            done = (
-                _foreseen(source, options.folder, root) if options.plan else _replicated(source, options.folder, root)
-            )
+            done = _foreseen(source, options.folder, root) if options.plan else _replicated(source, options, root)
         except BocageError as error:
             failures.append(f"{source}: {error}")
             continue
@@ -112,8 +118,9 @@ def replicate(options: Namespace) -> Answer:
     raise BocageError(f"No source could be copied from, and the copy stays as it was. {' '.join(failures)}")
 
 
-def _replicated(source: str, folder: Path, root: bytes) -> dict[str, Any]:
-    done = replicate_from(source, folder, root)
+def _replicated(source: str, options: Namespace, root: bytes) -> dict[str, Any]:
+    authorities = options.root.with_name(repository_expiry.AUTHORITIES)
+    done = replicate_from(source, options.folder, root, authorities=authorities)
     return {"changed": bool(done["written"]), **done}
 
 

@@ -45,6 +45,10 @@ description:
     is not C(OK), where work was cut off, or whose last update failed. C(reported.packages) has versions by package (empty
     where they were too many for a report), C(reported.sections.packages) the rest, with C(problems), C(audits),
     C(offline_records), C(refused), C(metadata), C(last_update_at) and C(installed_digest).
+  - In C(packages_expiring) are hosts that serve packages, as the publisher or as a copy, of which something ends within the
+    time of its alert or has ended - metadata, a list of revoked certificates, a certificate. The variable
+    C(reported.sections.repository) has C(ends), the most urgent first, each with C(name), C(kind), C(ends_at), C(state) and
+    C(signed_by), and C(expiring) with a sentence for each that somebody has to look at.
   - C(reported.sections.mesh.epoch) is the epoch of the mesh key that the host uses, and C(live_epochs) beside it has all
     epochs of which it has an interface, two of them while keys rotate. 0 is the key of its enrolment.
   - C(reported) holds C(state), C(reason), C(enrolment) (where it counts), and where a report counts C(generation),
@@ -336,7 +340,7 @@ def _set_groups(inventory: InventoryData, hosts: dict[str, Host], states: dict[s
         host.vars["reported"] = state.reported
         groups[f"state_{state.state}"].add_host(host)
         sections = state.reported.get("sections") or {}
-        for name in gateway_groups(sections) | package_groups(sections.get("packages")):
+        for name in gateway_groups(sections) | package_groups(sections):
             if name not in groups:
                 # of a ring of some rollout
                 groups[name] = inventory.groups[inventory.add_group(name)]

@@ -39,7 +39,7 @@ options:
       - V(init) does that only where there is no repository yet.
       - V(replicate) brings a copy up to date from the first of O(upstream) that is good.
       - V(refresh) signs snapshot and timestamp again where they are about to end, and finishes what was interrupted.
-        It fails where something ended that its holders have to sign, and warns before.
+        It fails where something ended without which hosts take nothing new, and warns days before, also of certificates.
     type: str
     choices: [keys, export, publish, init, replicate, refresh]
     required: true
@@ -129,17 +129,39 @@ failures:
   elements: str
   returned: with O(command=replicate)
 expiries:
-  description: All that readers load, the most urgent first, with its end and who signs it.
+  description: All that ends, the most urgent first, also where there is much time left.
   type: list
   elements: dict
   returned: with O(command=refresh)
+  contains:
+    role:
+      description: Role of metadata, path of a list of revoked certificates, or whose certificate it is.
+      type: str
+    kind:
+      description: V(metadata), V(crl), V(certificate), or V(unreadable) for a file that no host can use.
+      type: str
+    version:
+      description: Version of metadata, and 0 of all else.
+      type: int
+    expires:
+      description: When it ends.
+      type: str
+    seconds_left:
+      description: Seconds until then, negative where it ended.
+      type: int
+    state:
+      description: V(good), V(renew) (sign at the next occasion), V(alert) (sign now) or V(expired).
+      type: str
+    signed_by:
+      description: V(publisher), which does it by itself, or V(holders) of keys.
+      type: str
 """
 
 import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError
+from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError, opening
 from ansible_collections.bocage.fleet.plugins.module_utils._packages import publisher_calls
 
 # What a repository that was begun serves.
@@ -191,7 +213,7 @@ def main() -> None:
     if over:
         module.fail_json(msg=f"Hosts take nothing new from here: {'; '.join(over)}.", **result)
     for sentence in soon:
-        module.warn(f"The list {sentence}.")
+        module.warn(f"{opening(sentence)}.")
     module.exit_json(**result)
 
 

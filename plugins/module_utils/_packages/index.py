@@ -172,6 +172,21 @@ def members_of(raw: bytes) -> tuple[int, dict[str, bytes]]:
         raise ValueError("no index") from error
 
 
+def certificates_in(path: Path) -> list[x509.Certificate]:
+    """The certificates of an index alone, not judged. Raises Refused where it is no index, and OSError."""
+    start = opening(f"the index {path}")
+    found: list[x509.Certificate] = []
+    try:
+        with zipfile.ZipFile(path) as archive:
+            carried = [one for one in archive.infolist() if _CERTIFICATE_NAME.fullmatch(one.filename)]
+            for one in carried[:MAX_CERTIFICATES]:
+                pem = _content(archive, one, certificates.MAX_CHAIN_BYTES, start)
+                found += _certificates(pem, f"the certificate {one.filename[4:20]} of the index {path}")
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, ArithmeticError, EOFError) as error:
+        raise Refused("malformed", f"{start} is not a ZIP that can be read: {str(error).rstrip('.')}.") from error
+    return found
+
+
 def stanza_of(package: Listed) -> bytes:
     """The package as an index has it. Raises BadInput."""
     name = str(package.control)

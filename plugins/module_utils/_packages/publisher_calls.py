@@ -10,6 +10,7 @@ from typing import Any
 
 from .._common.commands import answer_of, last_line
 from .._common.errors import BadInput, BocageError
+from . import repository_ends
 
 PROGRAM = "/opt/bocage/packager/current/bin/bocage-package"
 # What a command cannot do without.
@@ -89,12 +90,11 @@ def steps(command: str, document: Mapping[str, Any]) -> list[str]:
 
 
 def ending(document: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Of what is served the sentences for what ended, and for what holders have to sign soon."""
+    """Of what is served the clauses for what ended and stops hosts, and for what holders have to sign soon or anew."""
     over, soon = [], []
     for one in document.get("expiries", ()):
-        by = "the publisher" if one["signed_by"] == "publisher" else "its holders"
-        if one["state"] == "expired":
-            over.append(f"{one['role']} ended at {one['expires']} and has to be signed by {by}")
-        elif one["state"] == "alert" and one["signed_by"] != "publisher":
-            soon.append(f"{one['role']} ends at {one['expires']} and has to be signed by {by} before")
+        if repository_ends.stops_hosts(one):
+            over.append(repository_ends.sentence(one))
+        elif one["state"] == "expired" or (one["state"] == "alert" and one["signed_by"] != "publisher"):
+            soon.append(repository_ends.sentence(one))
     return over, soon

@@ -21,7 +21,7 @@ from . import repository_keys as keys
 from . import repository_layout as layout
 from . import repository_roles as roles
 from . import tuf_library as tuf
-from .repository_refresh import RENEW_LIST
+from .repository_ends import RENEW_LIST
 from .repository_store import Store
 
 _SAMPLE = 16

@@ -21,7 +21,8 @@ from . import repository_layout as layout
 from . import repository_roles as roles
 from . import tuf_library as tuf
 from .repository_edit import Change
-from .repository_refresh import OnlineKeys, finish, loaded_roles
+from .repository_expiry import loaded_roles
+from .repository_refresh import OnlineKeys, finish
 from .repository_store import Journal, Store
 
 # How long what is no longer listed stays for readers that began before.

@@ -12,27 +12,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from .._common import atomic, timestamps
+from .._common import atomic
 from .._common.errors import BadInput
 from .._common.refused import Refused
+from . import repository_ends, repository_expiry
 from . import repository_keys as keys
 from . import repository_layout as layout
 from . import repository_roles as roles
 from . import tuf_library as tuf
+from .repository_ends import RENEW_SNAPSHOT, RENEW_TIMESTAMP
 from .repository_store import Journal, Store
-
-# A snapshot lasts over a weekend of four days on which the publisher stands still; people get ten days, which are at
-# least four working ones, to sign lists, and two months for a root.
-RENEW_TIMESTAMP = timedelta(hours=18)
-ALERT_TIMESTAMP = timedelta(hours=12)
-RENEW_SNAPSHOT = timedelta(days=5)
-ALERT_SNAPSHOT = timedelta(days=4)
-RENEW_LIST = timedelta(days=14)
-ALERT_LIST = timedelta(days=10)
-RENEW_ROOT = timedelta(days=90)
-ALERT_ROOT = timedelta(days=60)
 
 
 @dataclass(frozen=True)
@@ -111,9 +103,13 @@ def check_online(online: OnlineKeys, roots: Sequence[tuf.Root]) -> None:
 
 
 def refresh(
-    folder: Any, online: OnlineKeys, now: datetime, lifetimes: layout.Lifetimes = layout.DEFAULT_LIFETIMES
+    folder: Any,
+    online: OnlineKeys,
+    now: datetime,
+    lifetimes: layout.Lifetimes = layout.DEFAULT_LIFETIMES,
+    authorities: Path | None = None,
 ) -> dict[str, Any]:
-    """Finish what was interrupted and renew snapshot and timestamp where their time is short.
+    """Finish what was interrupted and renew snapshot and timestamp where their time is short; note what ends.
 
     Returns `finished`, `written` (versions by role) and `expiries` as `expiring` gives them.
     """
@@ -121,7 +117,8 @@ def refresh(
     with store.locked():
         finished = finish(store, online, now, lifetimes)
         written = seal(store, online, now, {}, [store.root()], lifetimes)
-        return {"finished": finished, "written": written, "expiries": expiring(store, now)}
+        noted = repository_expiry.note(store, authorities)
+        return {"finished": finished, "written": written, "expiries": repository_ends.judged(noted, now)}
 
 
 def due(store: Store, now: datetime) -> dict[str, int]:
@@ -138,50 +135,9 @@ def due(store: Store, now: datetime) -> dict[str, int]:
     return found
 
 
-def expiring(store: Store, now: datetime) -> list[dict[str, Any]]:
-    """Every role that readers load, the most urgent first: plain data for alerts.
-
-    `state` is good, renew (sign at the next occasion), alert (sign now, before a long weekend) or expired;
-    `signed_by` says whose turn it is: the publisher, or holders of the role's keys.
-    """
-    found = []
-    root, heads = store.root(), store.heads()
-    found.append(_expiry("root", root, now, RENEW_ROOT, ALERT_ROOT, "holders"))
-    timestamp, snapshot = store.timestamp(), store.snapshot()
-    if timestamp is None or snapshot is None:
-        return found
-    found.append(_expiry("timestamp", timestamp.signed, now, RENEW_TIMESTAMP, ALERT_TIMESTAMP, "publisher"))
-    found.append(_expiry("snapshot", snapshot.signed, now, RENEW_SNAPSHOT, ALERT_SNAPSHOT, "publisher"))
-    for role in loaded_roles(store, heads):
-        signed = store.role(role, heads[role]).signed
-        found.append(_expiry(role, signed, now, RENEW_LIST, ALERT_LIST, "holders"))
-    return sorted(found, key=lambda one: one["seconds_left"])
-
-
-def loaded_roles(store: Store, heads: Mapping[str, int]) -> list[str]:
-    """The lists that the top list reaches; the snapshot also names former ones, as TUF lets none be dropped."""
-    top = store.role("targets", heads["targets"]).signed
-    found = ["targets"]
-    for name in roles.delegated(top):
-        found.append(name)
-        bins = roles.bins_in(store.role(name, heads[name]).signed, name) if name in heads else None
-        found += [] if bins is None else list(bins.get_roles())
-    return [name for name in found if name in heads]
-
-
-def _expiry(role: str, signed: Any, now: datetime, renew: timedelta, alert: timedelta, who: str) -> dict[str, Any]:
-    left = signed.expires - now
-    state = "good" if left > renew else "renew"
-    if left <= alert:
-        state = "alert" if left > timedelta(0) else "expired"
-    return {
-        "role": role,
-        "version": signed.version,
-        "expires": timestamps.write(signed.expires),
-        "seconds_left": int(left.total_seconds()),
-        "state": state,
-        "signed_by": who,
-    }
+def expiring(store: Store, now: datetime, authorities: Path | None = None) -> list[dict[str, Any]]:
+    """Everything in the repository that ends, the most urgent first, as `repository_ends.judged` has it."""
+    return repository_ends.judged(repository_expiry.read_ends(store, authorities), now)
 
 
 def _roots(store: Store, journal: Journal) -> list[tuf.Root]:

@@ -18,8 +18,8 @@ from typing import Any
 
 from .._common import atomic, timestamps
 from .._common.errors import BadInput, BocageError
+from . import repository_expiry, repository_lists
 from . import repository_layout as layout
-from . import repository_lists
 from . import repository_roles as roles
 from . import tuf_library as tuf
 from .fetcher import Fetcher, Limits, replica_url
@@ -41,10 +41,12 @@ def replicate(
     context: ssl.SSLContext | None = None,
     at: datetime | None = None,
     packages: bool = True,
+    authorities: Path | None = None,
 ) -> dict[str, Any]:
     """Bring the copy in `folder` to the state of `source`, an address or a folder that is served (`public`).
 
-    Without `packages` only metadata is copied, as whoever signs lists needs it. Returns `timestamp`, `snapshot`,
+    Without `packages` only metadata is copied, as whoever signs lists needs it; with them it is noted what ends, also of
+    the `authorities` in a file. Returns `timestamp`, `snapshot`,
     `files` and `bytes` that came, and `written`, the files of the copy that are others now. Raises Refused or
     BocageError and leaves the copy in its former state.
     """
@@ -54,11 +56,15 @@ def replicate(
     with store.locked(), Fetcher(limits, context) as fetcher:
         copy = _Copy(store, url, fetcher, root, at or timestamps.now())
         try:
-            return copy.run(packages)
+            done = copy.run(packages)
         except (tuf.exceptions.RepositoryError, tuf.exceptions.DownloadError) as error:
             raise translated(error, url, "the repository") from error
         except OSError as error:
             raise BocageError(f"The copy in {folder} cannot be written: {error.strerror}.") from error
+        if packages:
+            # for the agent of a host that serves it
+            repository_expiry.note(store, authorities)
+        return done
 
 
 def newest(source: str, folder: Path, root: bytes, *, limits: Limits | None = None, at: datetime | None = None) -> int:

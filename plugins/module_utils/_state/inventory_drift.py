@@ -15,7 +15,7 @@ from .._common.path_finding import finding
 
 # Roles that leave seals; each has its group of hosts that are not as it left them, also when that is empty.
 SEALED_ROLES = ("agent", "firewall", "gateway", "host", "mesh", "names", "registry", "routing", "segments", "voice")
-PACKAGE_GROUPS = ("packages_need_upgrade", "packages_error")
+PACKAGE_GROUPS = ("packages_need_upgrade", "packages_error", "packages_expiring")
 GATEWAY_STATES = ("gateway_drained", "gateway_unhealthy")
 _DRIFTED = ("broken", "refused")
 
@@ -109,11 +109,16 @@ def package_drift(packages: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def package_groups(packages: Mapping[str, Any] | None) -> frozenset[str]:
-    """Which of ``PACKAGE_GROUPS`` a host is in, by its section ``packages``, and ``ring_<n>_pending`` by its rollouts."""
+def package_groups(sections: Mapping[str, Any]) -> frozenset[str]:
+    """Which of ``PACKAGE_GROUPS`` a host is in, by the packages it has and serves; its rollouts: ``ring_<n>_pending``."""
+    packages, repository = sections.get("packages"), sections.get("repository")
+    found = set()
+    # what cannot be read may well have ended
+    if repository and (repository["expiring_count"] or repository["problem"]):
+        found.add("packages_expiring")
     if not packages:
-        return frozenset()
-    found = {"packages_need_upgrade"} if packages["needs_upgrade"] else set()
+        return frozenset(found)
+    found |= {"packages_need_upgrade"} if packages["needs_upgrade"] else set()
     found |= {
         f"ring_{one['ring']}_pending" for one in packages.get("rollouts", {}).values() if one["pending"] and one["ring"]
     }

@@ -22,6 +22,9 @@ MAX_EXITS = 20
 MAX_SEGMENTS = 64
 MAX_PACKAGES = 200
 MAX_PACKAGE_PROBLEMS = 20
+MAX_ENDS = 20
+END_KINDS = ("metadata", "crl", "certificate", "unreadable")
+END_STATES = ("good", "renew", "alert", "expired")
 PACKAGE_STATES = ("OK", "NEED-INSTALL", "NEED-UPGRADE", "NEED-REMOVE", "ERROR", "MISSING")
 # one that is in use, and one beside it while keys rotate; more only where something went wrong
 MAX_LIVE_EPOCHS = 4
@@ -224,6 +227,24 @@ def _check_packages(section: dict[str, Any], what: str) -> None:
             fields.text(entry, key, what)
 
 
+def _check_repository(section: dict[str, Any], what: str) -> None:
+    ends = section.get("ends")
+    if not isinstance(ends, list) or len(ends) > MAX_ENDS:
+        raise fields.malformed(what, f"needs a list of at most {MAX_ENDS} ends")
+    fields.integer(section, "end_count", what, len(ends))
+    for one in ends:
+        entry = fields.record(one, f"an end in {what}")
+        fields.text(entry, "name", what)
+        if entry.get("kind") not in END_KINDS or entry.get("state") not in END_STATES:
+            raise fields.malformed(what, "has an end of an unknown kind or state")
+        timestamps.parse(entry.get("ends_at"), f"ends_at of {what}")
+        if entry.get("signed_by") not in ("publisher", "holders"):
+            raise fields.malformed(what, "has an end that nobody who is known signs")
+    expiring = fields.texts(section, "expiring", what, most=MAX_ENDS)
+    fields.integer(section, "expiring_count", what, len(expiring))
+    fields.text(section, "problem", what)
+
+
 def _check_fetched(fetched: dict[str, Any], what: str) -> None:
     """From copies of the host's own site and from elsewhere; no share where nothing came, or where there is no copy."""
     timestamps.parse(fetched.get("since"), f"since of {what}")
@@ -306,5 +327,6 @@ _CHECKS = {
     "routing": _check_routing,
     "segments": _check_segments,
     "packages": _check_packages,
+    "repository": _check_repository,
     "seals": _check_seals,
 }

@@ -9,13 +9,15 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bocage_agent import VERSION, chain, make_report, seal_writing, seals
-from bocage_core._common import dsse
+from bocage_core._common import dsse, timestamps
 from bocage_core._common.errors import BocageError
+from bocage_core._packages import repository_ends
 from bocage_core._state import acceptance
 from bocage_core._state import report as reports
 from bocage_core._state.acceptance import LastSeen
@@ -256,6 +258,23 @@ def test_seals_are_a_section_of_the_report(
     (sealed.folder / "seals" / "mesh.json").write_bytes(b"damaged")
     assert section()["mesh"]["status"] == "refused"
     assert agent.call("report")[0] == 0
+
+
+NAMES = [f"host-{number:02}" for number in range(15)]
+
+
+def test_what_ends_of_a_repository_is_a_section_of_the_report(agent: Any, tmp_path: Path) -> None:
+    ends = [repository_ends.of_metadata(name, 1, timestamps.now() + timedelta(days=5)) for name in NAMES]
+    agent.configure(repository_directory=str(tmp_path / "served"))
+    assert "repository" not in json.loads(agent.call("report", "--print")[1])["sections"]
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served" / "ends.json").write_bytes(repository_ends.render(ends))
+    section = json.loads(agent.call("report", "--print")[1])["sections"]["repository"]
+    assert [one["name"] for one in section["ends"]] == NAMES
+    assert section["expiring_count"] == 15
+    report = agent.host.report(sections={"filler": {"list": ["x" * 21500]}, "repository": section})
+    shorter = make_report.sign_fitting(report, agent.host.report_private)[0].sections["repository"]
+    assert shorter == {**section, "ends": section["ends"][:1]}
 
 
 def test_a_report_that_cannot_fit_is_a_fault(agent: Any) -> None:

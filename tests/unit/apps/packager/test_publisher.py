@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from bocage_core._common import timestamps
 from bocage_core._common.refused import Refused
-from bocage_core._packages import repository_edit, repository_keys, repository_roles, repository_root
+from bocage_core._packages import repository_edit, repository_ends, repository_keys, repository_roles, repository_root
 from bocage_core._packages.change_archive import read_change, write_change
 from bocage_core._packages.repository import new_change
 from bocage_core._packages.repository_client import Client
 from bocage_core._packages.repository_edit import Change
 from bocage_core._packages.repository_store import Store
 from bocage_core._packages.target_custom import Custom
-from packager_calls import Call
+from packager_calls import Call, Developer
 
 PASSPHRASE = b"a passphrase"
 
@@ -93,6 +93,22 @@ def test_a_copy_follows_and_falls_back(published: Path, tmp_path: Path, call: Ca
     assert (copy / "public" / "wapt" / "editor_1.wapt").read_bytes() == b"bytes of a package"
     status, done = call("replicate", "--root", root, "--from", tmp_path / "nowhere", copy)
     assert status == 3 and "the copy stays as it was" in done["error"]
+
+
+def test_publisher_and_copy_note_what_ends(published: Path, tmp_path: Path, call: Call, developer: Developer) -> None:
+    def noted(folder: Path) -> list[str]:
+        return [one.name for one in repository_ends.parse((folder / "ends.json").read_bytes(), "it")]
+
+    for folder in (tmp_path, tmp_path / "keys"):
+        (folder / "authorities.pem").write_bytes(developer.certificate.read_bytes())
+    assert call("refresh", "--keys", tmp_path / "keys", published)[0] == 0
+    lists = ["timestamp", "snapshot", "base", "targets", "root"]
+    found = noted(published)
+    assert sorted(found) == sorted([*lists, next(one for one in found if one.startswith("ann ("))])
+    call("replicate", "--root", tmp_path / "root.json", "--from", published / "public", tmp_path / "copy")
+    assert noted(tmp_path / "copy") == found
+    assert not (published / "public" / "ends.json").exists()
+    assert not (tmp_path / "copy" / "public" / "ends.json").exists()
 
 
 def test_a_publisher_holds_no_other_key(published: Path, tmp_path: Path, call: Call) -> None:

@@ -37,7 +37,23 @@ FETCHED = {
     "elsewhere_requests": 1,
     "site_percent": 75,
 }
-GROUPS = ("packages_need_upgrade", "packages_error", "drift_packages")
+REPOSITORY: dict[str, Any] = {
+    "ends": [
+        {
+            "name": "base",
+            "kind": "metadata",
+            "ends_at": "2026-11-25T12:00:00Z",
+            "state": "alert",
+            "signed_by": "holders",
+        }
+    ],
+    "end_count": 7,
+    "expiring": ["the list base ends at 2026-11-25T12:00:00Z and has to be signed by its holders before"],
+    "expiring_count": 1,
+    "problem": "",
+}
+FRESH = {**REPOSITORY, "expiring": [], "expiring_count": 0}
+GROUPS = ("packages_need_upgrade", "packages_error", "drift_packages", "packages_expiring")
 
 
 def load(folder: Any, **changes: Any) -> Any:
@@ -66,7 +82,7 @@ def test_from_where_packages_came_is_a_figure_to_compare(folder: Any) -> None:
 
 def test_the_groups_exist_also_when_they_are_empty(folder: Any) -> None:
     loaded = folder.load()
-    assert [loaded.group(name) for name in GROUPS] == [[], [], []]
+    assert [loaded.group(name) for name in GROUPS] == [[], [], [], []]
 
 
 def test_what_only_waits_for_an_upgrade_is_no_drift(folder: Any) -> None:
@@ -142,4 +158,47 @@ def test_what_does_not_mend_itself_is_drift(folder: Any, changes: Any, expected:
 )
 def test_sections_that_no_agent_writes_are_not_believed(folder: Any, changes: Any) -> None:
     loaded = load(folder, **changes)
+    assert (loaded.state(), groups(loaded)) == ("state_untrusted", [])
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        (REPOSITORY, ["packages_expiring"]),
+        (FRESH, []),
+        ({**FRESH, "problem": "The ends cannot be read."}, ["packages_expiring"]),
+    ],
+)
+def test_who_serves_what_is_about_to_end_is_in_a_group(folder: Any, section: Any, expected: list[str]) -> None:
+    host = folder.enrolled()
+    folder.offer("gw1", host.report_bytes(sections={"packages": PACKAGES, "repository": section}))
+    loaded = folder.load(reports="reports")
+    assert groups(loaded) == expected
+    assert loaded.reported()["sections"]["repository"] == section
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ends": {}},
+        {"ends": REPOSITORY["ends"] * 21, "end_count": 21},
+        {"ends": [{**REPOSITORY["ends"][0], "name": "\x1b[2J"}]},
+        {"ends": [{**REPOSITORY["ends"][0], "kind": "letter"}]},
+        {"ends": [{**REPOSITORY["ends"][0], "state": "soon"}]},
+        {"ends": [{**REPOSITORY["ends"][0], "ends_at": "soon"}]},
+        {"ends": [{**REPOSITORY["ends"][0], "signed_by": "me"}]},
+        {"ends": ["base"]},
+        {"end_count": 0},
+        {"expiring": "all"},
+        {"expiring": ["\n"]},
+        {"expiring": ["x"] * 21, "expiring_count": 21},
+        {"expiring_count": 0},
+        {"expiring_count": True},
+        {"problem": None},
+    ],
+)
+def test_ends_that_no_agent_writes_are_not_believed(folder: Any, changes: Any) -> None:
+    host = folder.enrolled()
+    folder.offer("gw1", host.report_bytes(sections={"repository": {**REPOSITORY, **changes}}))
+    loaded = folder.load(reports="reports")
     assert (loaded.state(), groups(loaded)) == ("state_untrusted", [])

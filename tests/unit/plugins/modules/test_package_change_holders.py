@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.bocage.fleet.plugins.modules import package_change
 from bocage_core._common import timestamps
-from bocage_core._packages import repository_refresh
+from bocage_core._packages import repository_ends, repository_refresh
 from bocage_core._packages.repository_store import Store
 from bocage_packager.publisher import online_signers
 from publishing_estate import Estate
@@ -170,7 +170,7 @@ def test_a_list_that_ends_soon_does_not_hold_up_the_rest(
     repository = Store(begun.estate.folder / "repository")
     expires = repository.role("targets", repository.heads()["targets"]).signed.expires
     # all lists end within two weeks from here on; the ones of the publisher were kept up
-    later = expires - repository_refresh.RENEW_LIST / 2
+    later = expires - repository_ends.RENEW_LIST / 2
     assert now < later < expires
     repository_refresh.refresh(repository.folder, online_signers(begun.estate.folder / "online"), later)
     monkeypatch.setattr(timestamps, "now", lambda: later)

@@ -184,6 +184,30 @@ def test_what_holders_have_to_sign_is_told_before_and_then_fails(
     assert failed["expiries"]
 
 
+def test_the_ends_of_certificates_and_of_lists_of_revoked_ones_are_told(
+    estate: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = ["rollouts", "crl"]
+    estate.ask("publish", change=estate.change(delegations=lists))
+    warned: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, words: warned.append(words))
+    (estate.folder / "online" / "authorities.pem").write_bytes(estate.authority_pem())
+    files = [{"path": "crl/estate.crl", "file": str(estate.trust / "crl/estate.crl")}]
+    estate.ask("publish", change=estate.change(delegations=lists, files=files))
+    found = {one["role"].partition(" (")[0]: one for one in estate.ask("refresh")["expiries"]}
+    assert (found["crl/estate.crl"]["kind"], found["crl/estate.crl"]["state"]) == ("crl", "good")
+    assert (found["estate"]["kind"], found["estate"]["signed_by"]) == ("certificate", "holders")
+    later(monkeypatch, hours=12)
+    estate.ask("refresh", check=True)
+    ends = found["crl/estate.crl"]["expires"]
+    sentence = (
+        f"The list of revoked certificates crl/estate.crl ends at {ends}, and a new one has to be published before."
+    )
+    assert sentence in warned
+    later(monkeypatch, days=2)
+    assert f"crl/estate.crl ended at {ends}" in estate.ask("refresh")["msg"]
+
+
 def test_nothing_to_refresh_yet(estate: Publisher) -> None:
     for check in (True, False):
         found = estate.ask("refresh", check=check)

@@ -47,14 +47,35 @@ def test_what_is_needed(command: str, needed: str) -> None:
         publisher_calls.words({**OPTIONS, "command": command, needed: None}, plan=False, administrator=True)
 
 
+def entry(role: str, kind: str, state: str, signed_by: str = "holders") -> dict[str, Any]:
+    return {"role": role, "kind": kind, "state": state, "expires": "2026-11-20T00:00:00Z", "signed_by": signed_by}
+
+
 def test_who_has_to_sign_what_ends() -> None:
     expiries = [
-        {"role": "base", "state": "expired", "expires": "2026-11-20T00:00:00Z", "signed_by": "holders"},
-        {"role": "crl", "state": "alert", "expires": "2026-11-25T00:00:00Z", "signed_by": "holders"},
-        {"role": "snapshot", "state": "alert", "expires": "2026-11-25T00:00:00Z", "signed_by": "publisher"},
-        {"role": "root", "state": "renew", "expires": "2026-12-25T00:00:00Z", "signed_by": "holders"},
+        entry("base", "metadata", "expired"),
+        entry("crl/estate.crl", "crl", "expired"),
+        entry("crl/cut.crl", "unreadable", "expired"),
+        entry("Ann (12ab)", "certificate", "expired"),
+        entry("crl", "metadata", "alert"),
+        entry("root", "metadata", "alert"),
+        entry("crl/other.crl", "crl", "alert"),
+        entry("Ben (34cd)", "certificate", "alert"),
+        entry("snapshot", "metadata", "alert", "publisher"),
+        entry("targets", "metadata", "renew"),
     ]
+    at = "at 2026-11-20T00:00:00Z"
     over, soon = publisher_calls.ending({"expiries": expiries})
-    assert over == ["base ended at 2026-11-20T00:00:00Z and has to be signed by its holders"]
-    assert soon == ["crl ends at 2026-11-25T00:00:00Z and has to be signed by its holders before"]
+    assert over == [
+        f"the list base ended {at} and has to be signed by its holders",
+        f"the list of revoked certificates crl/estate.crl ended {at}, and a new one has to be published",
+        "the file crl/cut.crl cannot be used by any host; publish a good one in its place",
+    ]
+    assert soon == [
+        f"the certificate Ann (12ab) ended {at}, and what it signed has to be signed with a new one",
+        f"the list crl ends {at} and has to be signed by its holders before",
+        f"the root ends {at} and has to be signed by its holders before",
+        f"the list of revoked certificates crl/other.crl ends {at}, and a new one has to be published before",
+        f"the certificate Ben (34cd) ends {at}, and what it signed has to be signed with a new one before",
+    ]
     assert publisher_calls.ending({}) == ([], [])

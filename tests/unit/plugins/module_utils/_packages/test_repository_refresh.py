@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from bocage_core._common.refused import Refused
-from bocage_core._packages import repository_refresh
+from bocage_core._packages import repository_ends
 from bocage_core._packages.repository_refresh import OnlineKeys, due, expiring, refresh
 from signed_repository import NOW, SignedRepository, signers
 
@@ -83,7 +83,7 @@ def test_what_is_said_is_plain_data(signed: SignedRepository) -> None:
     report = refresh(signed.path, signed.holders.online, NOW)
     one = next(one for one in report["expiries"] if one["role"] == "timestamp")
     assert one == {
-        "role": "timestamp", "version": 2, "expires": "2026-11-22T12:00:00Z", "seconds_left": 86400, "state": "good",
+        "role": "timestamp", "kind": "metadata", "version": 2, "expires": "2026-11-22T12:00:00Z", "seconds_left": 86400, "state": "good",
         "signed_by": "publisher",
     }  # fmt: skip
     assert report["finished"] is False
@@ -99,6 +99,6 @@ def test_a_stranger_cannot_refresh(signed: SignedRepository) -> None:
 
 def test_the_margins_fit_the_lifetimes() -> None:
     """A publisher that stands still for four days loses its timestamp, which is what hosts are told of, and no more."""
-    assert repository_refresh.RENEW_SNAPSHOT > 4 * DAY
-    assert repository_refresh.ALERT_LIST >= 10 * DAY
-    assert repository_refresh.RENEW_TIMESTAMP > repository_refresh.ALERT_TIMESTAMP >= 12 * HOUR
+    assert repository_ends.RENEW_SNAPSHOT > 4 * DAY
+    assert repository_ends.ALERT_LIST >= 10 * DAY
+    assert repository_ends.RENEW_TIMESTAMP > repository_ends.ALERT_TIMESTAMP >= 12 * HOUR
