@@ -64,10 +64,12 @@ demo: venv ## bring up the demo estate, converge it, prove it, show it
 	@tests/timed.sh "6/6 the estate as it reports itself" ansible-playbook -i $(INVENTORY) playbooks/show.yml
 	@cat lab/what-next.txt
 
+# The drills have the machine for themselves, since they look for what is lost and for how long.
 test: venv build/src $(SECOND_CLIENT)/.installed ## everything: lint, unit and repository tests, scenarios, the whole estate and its drills
-	@tests/timed.sh "1/2 lint, unit and repository tests, beside scenarios" tests/beside.sh build/checks.log \
-	  "$(MAKE) --no-print-directory checks" "$(MAKE) --no-print-directory test-molecule"
-	@tests/timed.sh "2/2 the whole estate and its drills" $(MAKE) --no-print-directory test-estate
+	@lab/bootstrap.sh lab
+	@tests/timed.sh "1/2 the whole estate, beside lint, unit and repository tests and scenarios" tests/beside.sh build/checks.log \
+	  "$(MAKE) --no-print-directory checks test-molecule" "LEAVE_LAB=1 $(MAKE) --no-print-directory test-estate"
+	@tests/timed.sh "2/2 drills" env USE_LAB=1 pytest tests/drills -p no:cacheprovider
 
 checks: venv build/src ## lint, unit and repository tests, which need no containers
 	@tests/timed.sh "lint" $(MAKE) --no-print-directory lint
@@ -87,17 +89,17 @@ test-molecule: venv ## scenarios in containers (SCENARIO=name for one)
 	@lab/bootstrap.sh lab
 	tests/molecule.sh $(or $(SCENARIO),$(SCENARIOS))
 
-drills: venv build/src ## drills of the whole estate alone (takeovers, drains, rotation, reboots)
+drills: venv build/src ## the long forms of the drills, on an estate of their own (takeovers, drains, rotation, reboots)
 	@lab/bootstrap.sh lab
-	pytest tests/drills -p no:cacheprovider $(ARGS)
+	pytest tests/drills --long -p no:cacheprovider $(ARGS)
 
 scenarios: venv ## the scenarios that make test leaves out: layer 2, voice, tenants, rotation, sizes of packets, lost ways, Active Directory
 	@lab/bootstrap.sh lab
 	tests/molecule.sh $(DRILLS)
 
-test-estate: venv build/src ## the demo estate from end to end, with faults, attacks and drills
+test-estate: venv build/src ## the demo estate from end to end, with faults and attacks
 	@lab/bootstrap.sh lab
-	pytest tests/estate tests/drills -p no:cacheprovider $(ARGS)
+	pytest tests/estate -p no:cacheprovider --durations=25 $(ARGS)
 
 lint: venv build/src ## ansible-lint, ruff, mypy, yamllint, sanity of the built artifact
 	tests/lint.sh

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import driver
+import pytest
 from evidence import keep
 
 ROOT = Path(driver.__file__).resolve().parents[2]
@@ -74,6 +75,7 @@ def test_afterwards_everything_is_right_and_nothing_changes() -> None:
     driver.nothing_is_left_to_do()
 
 
+@pytest.mark.long
 def test_with_a_sleeper_it_waits_and_is_given_up() -> None:
     before = state()["new"]
     run = driver.playbook(ROTATE, "-e rotation=start", "--limit '!tele1'")

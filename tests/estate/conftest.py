@@ -18,13 +18,13 @@ import driver
 
 @pytest.fixture(scope="session", autouse=True)
 def the_lab() -> Iterator[None]:
-    """A new lab with new trust; KEEP_LAB=1 uses and leaves what stands."""
+    """A new lab with new trust; KEEP_LAB=1 uses and leaves what stands, LEAVE_LAB=1 leaves it to drills that follow."""
     keep = os.environ.get("KEEP_LAB") == "1"
+    leave = keep or os.environ.get("LEAVE_LAB") == "1"
     shutil.rmtree(driver.ROOT / "build" / "test-artifacts", ignore_errors=True)
     if not keep:
         driver.lab("down")
     driver.lab("up")
-    driver.brought_up = True
     yield
-    if not keep:
+    if not leave:
         driver.lab("down")

@@ -25,7 +25,6 @@ INVENTORY = ROOT / "inventories" / "lab"
 # The agent's program on each managed host.
 AGENT = "/opt/bocage/agent/current/bin/bocage-agent"
 # Whether tests of this session made the lab that stands; tests of another folder go on with it.
-brought_up = False
 MANAGED = ("hub1", "gw1", "gw2", "wrs1", "desk1", "tele1")
 
 

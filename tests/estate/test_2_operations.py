@@ -120,12 +120,6 @@ def test_a_host_leaves_and_comes_back_and_no_other_session_is_reset() -> None:
     assert any(key in transfers(host) for host in others)
 
 
-def test_a_reboot_needs_no_play() -> None:
-    for host in ("gw1", "hub1"):
-        driver.reboot(host)
-    driver.nothing_is_left_to_do()
-
-
 def history(host_id: str) -> list[dict]:
     return driver.ask_registry(f"/v1/hosts/{host_id}/history?limit=500")["reports"]
 

@@ -58,15 +58,6 @@ def test_a_run_without_changes_asks_each_host_once() -> None:
     assert all(run.stats["ok"][host] == 1 for host in driver.MANAGED if host != "hub1")
 
 
-def test_ignored_seals_run_everything_and_leave_seals() -> None:
-    run = driver.playbook("playbooks/site.yml", extra={"bocage_seals": "ignore"})
-    assert run.ok, run.failures
-    assert run.changed_tasks == []
-    assert all(run.stats["ok"][host] > 15 for host in driver.MANAGED)
-    assert "gw1: all roles: seals are ignored" in run.stdout
-    assert not any(broken(host) for host in driver.MANAGED)
-
-
 def test_one_changed_variable_runs_one_role_on_one_host_and_says_why(with_jitter: Path) -> None:
     check = driver.playbook("playbooks/site.yml", "--check --diff", inventory=with_jitter)
     assert check.ok, check.failures

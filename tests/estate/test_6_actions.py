@@ -65,12 +65,14 @@ def host_ids() -> dict[str, str]:
     return {host: opened(json.loads((folder / f"{host}.json").read_text()))["host_id"] for host in driver.MANAGED}
 
 
-def make(*hosts: str, verb: str = "report") -> tuple[Action, str]:
-    """An action of the estate's operator, and its envelope."""
+def make(*hosts: str, verb: str = "report", seconds: int = actions.MAX_VALID_SECONDS) -> tuple[Action, str]:
+    """An action of the estate's operator that ends after so many seconds, and its envelope."""
     ids = host_ids()
     key = (driver.ROOT / ".lab" / "trust" / "actions" / "estate.key").read_bytes()
     chosen = [ids[host] for host in hosts or driver.MANAGED]
-    action = actions.make(chosen, verb, {}, "operator", now=timestamps.now(), random=os.urandom)
+    action = actions.make(
+        chosen, verb, {}, "operator", now=timestamps.now(), valid_seconds=seconds, random=os.urandom
+    )
     return action, json.dumps(actions.sign(action, key))
 
 
@@ -137,7 +139,7 @@ def test_the_playbook_says_who_refuses_and_who_was_not_asked() -> None:
     driver.on("wrs1", "systemctl stop bocage-agent-listen")
     try:
         run = driver.playbook(
-            "playbooks/act.yml", "--limit wrs1,desk1", extra={"act_verb": "report", "act_patience_seconds": 45}
+            "playbooks/act.yml", "--limit wrs1,desk1", extra={"act_verb": "report", "act_patience_seconds": 5}
         )
         assert not run.ok
         assert "desk1: done: This report." in run.stdout
@@ -152,7 +154,7 @@ def test_the_playbook_says_who_refuses_and_who_was_not_asked() -> None:
 def test_attack_action_replayed_through_the_registry() -> None:
     """Whoever has the registry hands a host an action again, now and when it has ended: it does nothing."""
     host, host_id = "desk1", host_ids()["desk1"]
-    action, envelope = make(host)
+    action, envelope = make(host, seconds=30)
     assert hand_over(envelope)[1]["duplicate"] is False
     driver.eventually(lambda: section(host)["answers"].get(action.nonce, {}).get("state") == "done", 10, "it is done")
     before = section(host)
