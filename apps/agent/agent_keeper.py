@@ -30,6 +30,7 @@ from .settings import DEFAULT_PATH, read_settings
 
 LISTENER = "bocage-agent-listen.service"
 HEALTH = "bocage-gateway-health.service"
+ROUTING = "bocage-routing-watch.service"
 REPORT = "bocage-agent-report.service"
 PROGRAM = "bin/bocage-agent"
 _KEPT_VERSIONS = 2
@@ -179,8 +180,8 @@ class Keeper:
     def _finish(self, trial: Trial) -> None:
         if trial.step == "kept":
             self._log(f"The agent {trial.new} has reported and stays.")
-            # one that is not proven looks after no gateway
-            self._restart(HEALTH)
+            # one that is not proven looks after no gateway and no session
+            self._restart(HEALTH, ROUTING)
             programs.prune(self._root, self._lists, {trial.new}, _KEPT_VERSIONS, trial.old)
         elif trial.step == "returned" and (self._root / trial.new).is_dir():
             shutil.rmtree(self._root / trial.new)
@@ -194,9 +195,9 @@ class Keeper:
         self._run([str(self._root / "current" / PROGRAM), "settle", "--wait", str(_SETTLE_SECONDS)])
         self._run(["systemctl", "start", "--no-block", REPORT])
 
-    def _restart(self, unit: str) -> None:
-        """Whether or not it runs here: what does not run is left so."""
-        self._run(["systemctl", "try-restart", "--no-block", unit])
+    def _restart(self, *units: str) -> None:
+        """Whether or not they run here: what does not run is left so."""
+        self._run(["systemctl", "try-restart", "--no-block", *units])
 
     @contextmanager
     def _alone(self, seconds: int, *, needed: bool = True) -> Iterator[None]:

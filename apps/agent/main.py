@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`bocage-agent report [--print]`, `status`, `seals ...`, `listen`, `gateway-health` and the verbs of packages.
+"""`bocage-agent report [--print]`, `status`, `seals ...`, `listen`, `gateway-health`, `routing-watch` and verbs of packages.
 
 Loading is most of the time of a short call, so that each verb loads what it needs and no more.
 """
@@ -36,6 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from .gateway_health import main as look_after_gateway
 
         return look_after_gateway()
+    if given == ["routing-watch"]:
+        from .routing_watch import main as look_after_sessions
+
+        return look_after_sessions()
     if given == ["update-keeper"]:
         from .agent_keeper import main as watch_update
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import driver
@@ -12,6 +13,7 @@ from evidence import keep
 
 # Each way once; with --long twice and more.
 SHORT, LONG = 9, 21
+PROBER, GATEWAY = "fd7b:4c1e:90a2:2::1", "fd7b:4c1e:90a2:1::1"
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +87,41 @@ def test_the_estate_is_as_before(verdict: dict[str, Any]) -> None:
         assert health["healthy"] and not health["released"], health
         assert "bocage_drill" not in driver.on(gateway, "nft list tables")
     assert driver.on("tele1", "ls /run").find("bocage-drill-stop") == -1
+
+
+@pytest.fixture
+def no_bfd_from_the_teleworker() -> Iterator[None]:
+    """gw1 hears nothing of tele1 by which BFD knows that the path lives; everything else passes."""
+    driver.on(
+        "gw1", "nft 'add table inet drill_bfd; add chain inet drill_bfd in { type filter hook input priority -300; }'"
+    )
+    driver.on("gw1", f"nft add rule inet drill_bfd in ip6 saddr {PROBER} udp dport 4784 drop")
+    yield
+    driver.on("gw1", "nft delete table inet drill_bfd")
+
+
+def path_and_session() -> tuple[str, str, int]:
+    """What BFD and BGP of tele1 say of gw1, and how often the session ended."""
+    (path,) = [
+        one["status"]
+        for one in json.loads(driver.on("tele1", "vtysh -c 'show bfd peers brief json'"))
+        if one["peer"] == GATEWAY
+    ]
+    summary = json.loads(driver.on("tele1", "vtysh -c 'show bgp ipv6 unicast summary json'"))["peers"][GATEWAY]
+    return path, summary["state"], summary["connectionsDropped"]
+
+
+def test_a_session_that_stands_on_a_dead_path_begins_again(no_bfd_from_the_teleworker: None) -> None:
+    """As where the gateway has forgotten it: it is not left so, and afterwards the path lives again."""
+    driver.eventually(lambda: path_and_session()[:2] == ("down", "Established"), 30, "BGP stands without BFD")
+    before = path_and_session()[2]
+    driver.eventually(lambda: path_and_session()[2] > before, 30, "the session begins again")
+    journal = driver.on("tele1", "journalctl -q --no-pager -o cat --since -1min -u bocage-routing-watch")
+    assert f"The session with {GATEWAY} stands, and its path has been dead for 10 seconds" in journal
+    driver.on("gw1", "nft flush chain inet drill_bfd in")
+    driver.eventually(lambda: path_and_session()[:2] == ("up", "Established"), 30, "the path lives again")
+    driver.eventually(
+        lambda: driver.gateway_health("gw1")["healthy"] and not driver.gateway_health("gw1")["released"],
+        30,
+        "gw1 serves again",
+    )

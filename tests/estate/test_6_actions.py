@@ -70,9 +70,7 @@ def make(*hosts: str, verb: str = "report", seconds: int = actions.MAX_VALID_SEC
     ids = host_ids()
     key = (driver.ROOT / ".lab" / "trust" / "actions" / "estate.key").read_bytes()
     chosen = [ids[host] for host in hosts or driver.MANAGED]
-    action = actions.make(
-        chosen, verb, {}, "operator", now=timestamps.now(), valid_seconds=seconds, random=os.urandom
-    )
+    action = actions.make(chosen, verb, {}, "operator", now=timestamps.now(), valid_seconds=seconds, random=os.urandom)
     return action, json.dumps(actions.sign(action, key))
 
 

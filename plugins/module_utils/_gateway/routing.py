@@ -12,6 +12,7 @@ sends by another one that has it.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,6 +38,10 @@ def router_id(host: Host) -> str:
     return ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
 
 
+def _number(host: Host) -> int:
+    return int(ipaddress.ip_address(host.address6))
+
+
 def sibling_entries(siblings: Iterable[Host]) -> list[dict[str, Any]]:
     """The other gateways of a site, as plans name them: over the overlay and on the LAN."""
     return [
@@ -53,7 +58,9 @@ def plan_routing(estate: Estate, host_name: str, exits: Exits | None = None) -> 
     """The routing of one host, or None where it needs none: no gateways that stand in for one another.
 
     ``neighbors`` are gateways into whose LAN the host goes, with the place that each has in its order (0 first);
-    ``siblings`` are the other gateways of a gateway's site; ``listen`` are prefixes whose hosts may begin a session.
+    ``siblings`` are the other gateways of a gateway's site; ``listen`` are prefixes whose hosts may begin a session;
+    ``watched`` are the addresses of neighbours with whom this host begins a session again where it stands at one end
+    alone: a host does so with its gateways, of two gateways the one with the lower address, so that never both ends do.
     """
     host = estate.hosts[host_name]
     ways = exits or Exits(estate)
@@ -84,6 +91,11 @@ def plan_routing(estate: Estate, host_name: str, exits: Exits | None = None) -> 
             for place, gateway in enumerate(gateways)
         ],
         "siblings": sibling_entries(siblings),
+        "watched": sorted(
+            one.address6
+            for one in (*siblings, *(gateway for gateways in ranked.values() for gateway in gateways))
+            if not siblings or _number(one) > _number(host)
+        ),
         "lan_prefixes": list(host.site.reached_prefixes) if siblings else [],
         "listen": sorted(site.prefix6 for site in own_sites) if siblings else [],
         "host_prefixes": (

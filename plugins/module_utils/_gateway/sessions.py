@@ -16,13 +16,23 @@ def established(run: Run) -> list[str]:
     """Addresses of the neighbours whose BGP sessions stand, of all address families; none where nothing routes."""
     try:
         status, output, _error = run(["vtysh", "-c", "show bgp summary json"])
-        families = json.loads(output) if status == 0 else {}
+        return established_of(output) if status == 0 else []
     except (OSError, ValueError):
         return []
+
+
+def established_of(answer: str) -> list[str]:
+    """Addresses of the neighbours whose sessions stand, of what ``show bgp summary json`` answers.
+
+    Raises ValueError where that is no JSON; what lists no neighbours has none.
+    """
+    families: Any = json.loads(answer)
     found: set[str] = set()
     for family in families.values() if isinstance(families, Mapping) else ():
         peers = family.get("peers") if isinstance(family, Mapping) else None
-        found |= {str(name) for name, peer in (peers or {}).items() if peer.get("state") == "Established"}
+        for name, peer in peers.items() if isinstance(peers, Mapping) else ():
+            if isinstance(peer, Mapping) and peer.get("state") == "Established":
+                found.add(str(name))
     return sorted(found)
 
 

@@ -135,7 +135,7 @@ def test_a_good_one_stays_as_soon_as_it_has_reported(machine: Machine) -> None:
     assert machine.commands[1:] == [
         "systemctl try-restart --no-block bocage-agent-listen.service",
         "systemctl start bocage-agent-report.service",
-        "systemctl try-restart --no-block bocage-gateway-health.service",
+        "systemctl try-restart --no-block bocage-gateway-health.service bocage-routing-watch.service",
         "/agent/current/bin/bocage-agent settle --wait 900",
         "systemctl start --no-block bocage-agent-report.service",
     ]

@@ -84,6 +84,22 @@ def test_a_gateway_knows_its_siblings_and_is_a_host_of_the_other_site() -> None:
     assert found["host_prefixes"] == sorted(found["listen"] + [f"198.19.{index}.0/24" for index in (1, 2, 3)])
 
 
+def test_every_session_is_looked_after_by_one_of_its_ends() -> None:
+    demo = estate(gateways=3)
+    plans = {name: found for name in demo.hosts if (found := plan_routing(demo, name))}
+    address = {name: demo.hosts[name].address6 for name in plans}
+    sessions = {
+        frozenset((address[name], one["address"]))
+        for name, found in plans.items()
+        for one in (*found["neighbors"], *found["siblings"])
+    }
+    watched = [frozenset((address[name], one)) for name, found in plans.items() for one in found["watched"]]
+    assert len(watched) == len(set(watched)), "never both ends"
+    assert set(watched) == sessions
+    assert plans["tele1"]["watched"] == sorted(one["address"] for one in plans["tele1"]["neighbors"])
+    assert plans["gw3"]["watched"] == [address["north1"], address["north2"]], "its siblings look after it"
+
+
 def test_a_gateway_that_is_not_enrolled_counts_for_nobody() -> None:
     assert {one["name"] for one in plan("tele1", gw2={"public_key": None}, gateways=3)["neighbors"]} >= {"gw1", "gw3"}
     assert "gw2" not in {one["name"] for one in plan("gw1", gw2={"public_key": None}, gateways=3)["siblings"]}
