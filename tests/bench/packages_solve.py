@@ -12,7 +12,6 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,20 +19,11 @@ sys.path[:0] = [str(ROOT / "build/src"), str(ROOT / "tests/unit/plugins/module_u
 
 from bocage_core._packages.solver import Impossible, Solution, solve  # noqa: E402
 from figures import figure  # noqa: E402
-from random_universes import Drawn, Shape, draw  # noqa: E402
+from random_universes import Drawn, draw, shapes  # noqa: E402
 from referee import Referee, changes, wrong  # noqa: E402
 from runs import BenchError, say  # noqa: E402
 
 NAMES = 2_000
-
-
-def shapes(names: int) -> Iterator[tuple[str, Shape]]:
-    """From an estate's repository, where software leans on what is below it, to nets of needs without an order."""
-    yield "estate", Shape(names, versions=5, needs=1.5, conflicts=0.02, strict=0.1, wanted=40, installed=0.5, reach=200)
-    yield "net", Shape(names, needs=2.0, conflicts=0.1, strict=0.15, wanted=5)
-    yield "conflicts", Shape(names, versions=6, needs=1.2, conflicts=0.6, strict=0.03, wanted=40)
-    yield "much installed", Shape(names, needs=1.0, conflicts=0.5, strict=0.1, wanted=10, installed=0.9)
-    yield "strict", Shape(names, needs=2.0, conflicts=0.3, strict=0.5, wanted=3)
 
 
 def measure(names: int = NAMES, universes: int = 40) -> None:

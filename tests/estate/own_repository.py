@@ -50,7 +50,8 @@ def unpack(host: str, files: dict[str, bytes], folder: str) -> None:
 class Sleeper:
     """desk1 with a repository beside that of the estate."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **more: Any) -> None:
+        """`more`: settings of the host beside those that it needs to find the repository."""
         self.estate = Estate(folder, now=timestamps.now().replace(microsecond=0))
         self.begun = self.estate.now
         addresses = driver.on("wrs1", "ip -6 -o address show dev bocage0 scope global").split()
@@ -61,6 +62,7 @@ class Sleeper:
                 **{name: f"{HOME}/{name}" for name in ("trust", "state", "cache")},
                 "lock": f"{HOME}/lock",
             },
+            **more,
         }
         trust = {
             "trust/root.json": self.estate.repository.root,

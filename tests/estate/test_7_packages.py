@@ -185,12 +185,35 @@ def test_what_fails_is_told_and_the_next_version_mends_it(folder: Path) -> None:
     said = agent("desk1", "upgrade", check=False)
     assert f"demo-hello {BROKEN}: install failed" in said, said
     report()
-    assert "desk1" in inventory()["packages_error"]["hosts"]
+    found = inventory()
+    assert "desk1" in found["packages_error"]["hosts"]
+    assert "desk1" in found["drift_packages"]["hosts"]
     assert publish(signed(folder, MENDED)).ok
     copied()
     agent("desk1", "upgrade")
     report()
     assert "desk1" not in inventory().get("packages_error", {}).get("hosts", [])
+
+
+def fetched() -> tuple[int, int]:
+    """Requests that the host made of copies of its site and of others, by its own report."""
+    sections = json.loads(driver.on("desk1", f"{driver.AGENT} report --print"))["sections"]
+    found = sections["packages"]["fetched"]
+    return found["site_requests"], found["elsewhere_requests"]
+
+
+def test_the_copy_of_the_site_goes_away_and_comes_back() -> None:
+    before = fetched()
+    driver.on("wrs1", "systemctl stop bocage-package-repository")
+    try:
+        agent("desk1", "update")
+    finally:
+        driver.on("wrs1", "systemctl start bocage-package-repository")
+    away = fetched()
+    assert away[1] > before[1], "the publisher itself was asked"
+    agent("desk1", "update")
+    back = fetched()
+    assert back[0] > away[0] and back[1] == away[1], "the copy of the site is asked again, and nobody else"
 
 
 def test_a_host_installs_without_any_network(folder: Path) -> None:
@@ -199,15 +222,28 @@ def test_a_host_installs_without_any_network(folder: Path) -> None:
     assert run.ok, run.failures
     copied()
     agent("desk1", "download-upgrade")
+    report()
+    found = inventory()
+    assert "desk1" in found["packages_need_upgrade"]["hosts"]
+    assert "desk1" not in found.get("drift_packages", {}).get("hosts", []), "who only waits has not drifted"
     for host in ("hub1", "wrs1"):
         driver.on(host, "systemctl stop bocage-package-repository")
+    driver.on("hub1", "systemctl stop bocage-registry")
     try:
         said = agent("desk1", "upgrade", check=False)
         assert driver.on("desk1", "cat /opt/demo-hello/version") == THIRD, said
+        report()
+        assert json.loads(agent("desk1", "status"))["spooled"] >= 1
     finally:
         for host in ("hub1", "wrs1"):
             driver.on(host, "systemctl start bocage-package-repository")
+        driver.on("hub1", "systemctl start bocage-registry")
+        driver.registry_answers()
     driver.eventually(lambda: versions().get("demo-hello") == THIRD, 30, "the report tells")
+    found = inventory()
+    assert "desk1" not in found.get("packages_need_upgrade", {}).get("hosts", [])
+    records = found["_meta"]["hostvars"]["desk1"]["reported"]["sections"]["packages"]["offline_records"]
+    assert "demo-hello" in json.dumps(records), records
 
 
 def test_a_removed_package_leaves_nothing() -> None:

@@ -124,6 +124,15 @@ def test_nobody_takes_what_the_ring_has_not(folder: Path) -> None:
         upgrade(host)
         assert has(host) == FIRST
     assert state(GOOD)["phase"] == "running" and state(GOOD)["ring"] == 0
+    driver.on("tele1", "systemctl start bocage-agent-report")
+    assert "tele1" in driver.inventory_list()[0]["ring_1_pending"]["hosts"]
+
+
+def test_it_stands_still_while_it_is_paused() -> None:
+    for command, phase in (("pause", "paused"), ("step", "paused"), ("resume", "running")):
+        run = rollout(GOOD, command)
+        assert run.ok, run.failures
+        assert (state(GOOD)["phase"], state(GOOD)["ring"]) == (phase, 0), command
 
 
 def test_two_rings_are_compared() -> None:

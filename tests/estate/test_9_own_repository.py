@@ -26,17 +26,31 @@ def sleeper(tmp_path: Path) -> Iterator[Sleeper]:
     gone()
 
 
-def test_attack_signers_that_are_revoked_expired_or_unknown(sleeper: Sleeper) -> None:
+def test_attack_signers_that_are_revoked_expired_unknown_or_of_the_future(sleeper: Sleeper) -> None:
     estate = sleeper.estate
     past, ended = {"start": estate.now - 30 * DAY}, {"end": estate.now - DAY}
+    coming = {"start": estate.now + DAY, "end": estate.now + 30 * DAY}
     revoked = estate.root.issue("left", extended=CODE)
     estate.revoke(revoked)
     for name, signer, code in (
         ("revoked", revoked, "revoked"),
         ("expired", estate.root.issue("ended", extended=CODE, **past, **ended), "expired"),
+        ("coming", estate.root.issue("coming", extended=CODE, **coming), "not_yet_valid"),
         ("unknown", Party.root("estate", rsa_key("stranger")).issue("developer", extended=CODE), "untrusted_signer"),
     ):
         said = sleeper.offer(name, signer=signer, days_ago=2 if name == "expired" else 0)
+        assert f"Refused ({code})" in said, (name, said)
+    nothing_was_done(sleeper)
+
+
+def test_attack_a_package_that_is_signed_in_part(sleeper: Sleeper) -> None:
+    """The manifest without its signature, the control file without its own, and both of them without a manifest."""
+    for name, files, code in (
+        ("half", {"WAPT/signature.sha256": None}, "unsigned"),
+        ("bare", {"WAPT/manifest.sha256": None}, "unsigned"),
+        ("lent", {"WAPT/certificate.crt": None}, "unsigned"),
+    ):
+        said = sleeper.offer(name, lambda path, files=files: rewrite(path, files))  # type: ignore[misc]
         assert f"Refused ({code})" in said, (name, said)
     nothing_was_done(sleeper)
 

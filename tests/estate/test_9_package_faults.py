@@ -16,7 +16,7 @@ from typing import Any
 import driver
 import pytest
 from driver import AGENT
-from packages_made import make, serve
+from packages_made import copied, make, publish, serve
 
 # Of this run: a host takes no version below one that it had, also where the lab was kept.
 RUN = int(time.time()) // 60
@@ -94,3 +94,46 @@ def test_of_two_agents_at_once_the_second_says_who_is_at_work() -> None:
     assert "Another agent works with packages on this host (process" in said, said
     assert installed() == SECOND
     assert state()["last_problem"] == ""
+
+
+# Ends the publisher's program so many seconds after it was begun, as a power cut would do it.
+KILLER = """
+import os, signal, sys, time
+from pathlib import Path
+while True:
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = place.read_bytes().split(bytes(1))
+        except OSError:
+            continue
+        if b"commit" in words and any(word.endswith(b"/bocage-package") for word in words):
+            time.sleep(float(sys.argv[1]))
+            os.kill(int(place.parent.name), signal.SIGKILL)
+            raise SystemExit
+    time.sleep(0.005)
+"""
+
+
+def test_a_publisher_that_is_killed_leaves_what_was_served_and_is_begun_again(published: Path) -> None:
+    killed = 0
+    for number, seconds in enumerate((0.3, 0.5, 0.7)):
+        version = f"{RUN}.{10 + number}-1"
+        file = make(published, "demo-fault", version, SETUP)
+        driver.on(
+            "hub1",
+            f"cat > /run/demo-killer.py <<'P'\n{KILLER}\nP\n"
+            f"systemd-run --quiet --collect --unit=demo-killer python3 /run/demo-killer.py {seconds}",
+        )
+        run = publish(file)
+        driver.on("hub1", "systemctl stop demo-killer; rm /run/demo-killer.py", check=False)
+        killed += not run.ok
+        assert not any("Traceback" in words for _host, _task, words in run.failures), run.failures
+        copied()
+        agent("update")
+        assert state()["last_problem"] == "", "what is served is whole"
+        again = publish(file)
+        assert again.ok, again.failures
+        copied()
+        said = agent("upgrade")
+        assert installed() == version, said
+    assert killed, "it was never ended in its work"

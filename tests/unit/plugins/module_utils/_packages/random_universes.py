@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bocage_core._packages.requests import Request, parse_request
@@ -25,6 +26,15 @@ class Shape:
     installed: float = 0.4
     # a need points at most so far ahead, as software leans on what is below it; 0: anywhere, with cycles
     reach: int = 0
+
+
+def shapes(names: int) -> Iterator[tuple[str, Shape]]:
+    """From an estate's repository, where software leans on what is below it, to nets of needs without an order."""
+    yield "estate", Shape(names, versions=5, needs=1.5, conflicts=0.02, strict=0.1, wanted=40, installed=0.5, reach=200)
+    yield "net", Shape(names, needs=2.0, conflicts=0.1, strict=0.15, wanted=5)
+    yield "conflicts", Shape(names, versions=6, needs=1.2, conflicts=0.6, strict=0.03, wanted=40)
+    yield "much installed", Shape(names, needs=1.0, conflicts=0.5, strict=0.1, wanted=10, installed=0.9)
+    yield "strict", Shape(names, needs=2.0, conflicts=0.3, strict=0.5, wanted=3)
 
 
 @dataclass(frozen=True)

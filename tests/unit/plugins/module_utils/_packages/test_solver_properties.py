@@ -13,7 +13,7 @@ from bocage_core._packages.problem import Problem
 from bocage_core._packages.proof import Proof
 from bocage_core._packages.solver import Impossible, Solution, solve
 from bocage_core._packages.universe import Candidate, Goal, Installed, Universe, Wanted
-from random_universes import Drawn, Shape, draw
+from random_universes import Drawn, Shape, draw, shapes
 from referee import Referee, changes, wrong
 
 SHAPES = {
@@ -51,6 +51,22 @@ def test_the_referee_agrees(name: str) -> None:
     assert seen["impossible"] > count // 20
     # its policy is another; ours may keep a newer or an older one here and there, and no more than that
     assert seen["changes"] <= seen["the referee's changes"] * 1.2
+
+
+def test_the_referee_agrees_about_two_thousand_packages() -> None:
+    """One universe of each kind; `make bench` has more of them."""
+    seen: Counter[str] = Counter()
+    for name, shape in shapes(2000):
+        drawn = draw(0, shape)
+        ours, theirs = answer(drawn), Referee(drawn.universe, drawn.goal).solve()
+        assert (ours is None) == (theirs is None), name
+        seen["possible" if ours else "impossible"] += 1
+        if ours is not None and theirs is not None:
+            assert not wrong(drawn.universe, drawn.goal, ours.chosen), name
+            seen["changes"] += changes(drawn.universe, ours.chosen)
+            seen["the referee's changes"] += changes(drawn.universe, theirs)
+    print(dict(seen))
+    assert seen["possible"] and seen["changes"] <= seen["the referee's changes"] * 1.2
 
 
 def test_the_order_of_the_input_does_not_matter() -> None:

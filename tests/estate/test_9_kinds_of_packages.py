@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host that gets all by its own package: groups, policies, what cannot be had together and what is not there at all.
+
+The host has a repository of its own, with all keys of it; agent, web server and overlay are those of the estate.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import driver
+import pytest
+from own_repository import Sleeper, gone
+
+OWN = "desk1.demo.example"
+POLICY = "/etc/apt/preferences.d/bocage"
+SETUP = "def install():\n    write('/opt/sleeper/' + control['package'], control['version'])\n"
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path) -> Iterator[Sleeper]:
+    made = Sleeper(tmp_path, host_package=OWN, site="lyon")
+    yield made
+    made.agent("remove no-kernels")
+    assert driver.on("desk1", f"cat {POLICY} 2>/dev/null", check=False) == ""
+    gone()
+
+
+def states(sleeper: Sleeper) -> dict[str, tuple[str, str | None]]:
+    """State and version by package."""
+    rows = json.loads(sleeper.agent("packages"))["packages"]
+    return {name: (row["state"], row["version"]) for name, row in rows.items()}
+
+
+def there() -> dict[str, str]:
+    """What packages with a program have left on the host."""
+    said = driver.on("desk1", "cd /opt/sleeper 2>/dev/null && grep -H . *", check=False)
+    return dict(line.split(":", 1) for line in said.splitlines())
+
+
+def own(sleeper: Sleeper, version: str, depends: str, site: str = "lyon") -> None:
+    sleeper.estate.publish(OWN, version, section="host", depends=depends, path=f"host/{site}/{OWN}_{version}.wapt")
+
+
+def test_a_host_gets_what_its_package_names_and_loses_what_it_names_no_more(sleeper: Sleeper) -> None:
+    publish = sleeper.estate.publish
+    for name in ("editor", "fonts"):
+        publish(name, "1.0", SETUP)
+    publish("writers", "1", section="group", depends="editor,fonts")
+    forbidden = {"files": {"policy.json": '{"forbid": ["linux-image-*"]}'}}
+    publish("no-kernels", "1", section="policy", **forbidden)
+    own(sleeper, "1", "writers,no-kernels")
+    sleeper.serve()
+    said = sleeper.agent("upgrade")
+    expected = {"editor": "1.0", "fonts": "1.0", "writers": "1", "no-kernels": "1", OWN: "1"}
+    assert states(sleeper) == {name: ("OK", version) for name, version in expected.items()}, said
+    assert there() == {"editor": "1.0", "fonts": "1.0"}
+    policy = "apt-cache policy linux-image-amd64; grep -c 'Package: linux-image-' " + POLICY
+    assert driver.on("desk1", policy).split()[-1] == "1"
+    # somebody else's site lists a package of the same name, and it is not this host's
+    own(sleeper, "9", "", site="paris")
+    own(sleeper, "2", "no-kernels")
+    sleeper.serve()
+    said = sleeper.agent("upgrade")
+    found = states(sleeper)
+    assert found[OWN] == ("OK", "2"), said
+    assert "writers" not in found or found["writers"][1] is None, "a group goes with what asked for it"
+    assert there() == {"editor": "1.0", "fonts": "1.0"}, "software stays"
+    own(sleeper, "3", "")
+    sleeper.serve()
+    sleeper.agent("upgrade")
+    assert driver.on("desk1", f"cat {POLICY} 2>/dev/null", check=False) == "", "what it forbade is allowed again"
+
+
+def test_what_cannot_be_had_is_told_and_the_rest_is_there(sleeper: Sleeper) -> None:
+    publish = sleeper.estate.publish
+    publish("lonely", "1.0", SETUP, depends="never-there(>=2)")
+    publish("left", "1.0", SETUP, depends="right")
+    publish("right", "1.0", SETUP, depends="left")
+    publish("cat", "1.0", SETUP, conflicts="dog")
+    publish("dog", "1.0", SETUP)
+    own(sleeper, "1", "left,cat,dog,lonely")
+    sleeper.serve()
+    said = sleeper.agent("upgrade")
+    assert there() == {"left": "1.0", "right": "1.0", "cat": "1.0"}, said
+    reasons = {name: row["reason"] for name, row in json.loads(sleeper.agent("packages"))["packages"].items()}
+    assert "never-there" in json.dumps(reasons), reasons
+    assert "conflicts with dog" in json.dumps(reasons), reasons
+    for name, words in (("lonely", "needs never-there (>= 2)"), ("dog", "conflicts with dog")):
+        told = sleeper.agent(f"install {name}")
+        assert words in told and "Traceback" not in told, told
+    assert there() == {"left": "1.0", "right": "1.0", "cat": "1.0"}
