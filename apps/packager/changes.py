@@ -88,10 +88,7 @@ def _signer(options: Namespace) -> tuf.Signer:
         passphrase = None if options.passphrase_file is None else read_passphrase(options.passphrase_file)
         return repository_keys.load_signer(options.key, passphrase)
     pin_file = tokens.needed_pin_file(options.passphrase_file)
-    place = tokens.parse_uri(options.pkcs11)
-    if not place.number:
-        raise BadInput("A key on a token that signs lists is named by its id, as in pkcs11:token=estate;id=%02.")
-    return tokens.metadata_signer(place.token, int.from_bytes(place.number, "big"), None, pin_file)
+    return tokens.list_signer(options.pkcs11, None, pin_file)
 
 
 def _described(change: Change, frame: Frame, store: Store | None) -> dict[str, Any]:

@@ -74,6 +74,16 @@ options:
     description: File whose one line is the passphrase of these keys.
     type: path
     required: true
+  tokens:
+    description:
+      - Keys on PKCS#11 tokens, by the names of their holders, each as a URI with the number of the key (RFC 7512), such as
+        V(pkcs11:token=estate;id=%02?module-path=/usr/lib/softhsm/libsofthsm2.so).
+      - A holder with a token needs no file in O(secret_directory).
+    type: dict
+    default: {}
+  token_pin_file:
+    description: File whose one line is the PIN of these tokens, of mode 0600.
+    type: path
   targets_holders:
     description: Names of the keys of the top list.
     type: list
@@ -123,6 +133,7 @@ requirements:
   - cryptography
   - securesystemslib
   - tuf
+  - python-pkcs11 (for keys on tokens)
 """
 
 EXAMPLES = r"""
@@ -193,6 +204,7 @@ try:
         repository_keys,
         repository_roles,
         root_ceremony,
+        tokens,
     )
 
     MISSING_LIBRARY = repository_keys.MISSING_LIBRARY
@@ -225,11 +237,7 @@ def plan(options: dict, work: Path, root: bytes, store):
         ]
         for name, holders in names.items()
     }
-    secret = Path(options["secret_directory"])
-    here = {name: [secret / f"{one}.key" for one in holders] for name, holders in names.items()}
-    here = {name: [path for path in paths if path.exists()] for name, paths in here.items()}
-    lines = read(Path(options["passphrase_file"]), 4096, "The passphrase file").splitlines()
-    signers = change_plan.sign_with(here, {"": lines[0] if lines else b""})
+    signers = signers_here(options, names, public)
     wanted = repository_roles.delegations_of({name: public[name] for name in options["delegations"]})
     if store is None:
         return change_plan.begin(root, wanted, signers, now, partly), True
@@ -242,6 +250,28 @@ def plan(options: dict, work: Path, root: bytes, store):
     additions += [publishable.other_file(one["path"], Path(one["file"])) for one in options["files"]]
     planned = change_plan.publish(store, additions, options["retired"], signers, now, partly)
     return planned, bool(planned.later)
+
+
+def signers_here(options: dict, names: dict, public: dict) -> dict:
+    """Signers by role, of those whose key is in a file or on a token here; raises BadInput."""
+    secret, on_tokens = Path(options["secret_directory"]), options["tokens"]
+    unknown = sorted(on_tokens.keys() - {one for holders in names.values() for one in holders})
+    if unknown:
+        raise BadInput(f"A token is given for {unknown[0]}, who holds no key of this repository; correct tokens.")
+    files = {name: [one for one in holders if one not in on_tokens] for name, holders in names.items()}
+    files = {name: [secret / f"{one}.key" for one in holders] for name, holders in files.items()}
+    files = {name: [path for path in paths if path.exists()] for name, paths in files.items()}
+    lines = (
+        read(Path(options["passphrase_file"]), 4096, "The passphrase file").splitlines() if any(files.values()) else []
+    )
+    signers = change_plan.sign_with(files, {"": lines[0] if lines else b""})
+    if on_tokens:
+        pin_file = tokens.needed_pin_file(options["token_pin_file"] and Path(options["token_pin_file"]))
+        for name, holders in names.items():
+            for one, key in zip(holders, public[name], strict=True):
+                if one in on_tokens:
+                    signers[name].append(tokens.list_signer(str(on_tokens[one]), key, pin_file))
+    return signers
 
 
 def placed(options: dict) -> dict:
@@ -294,6 +324,8 @@ def main() -> None:
             "trust_directory": {"type": "path", "required": True},
             "secret_directory": {"type": "path", "required": True, "no_log": False},
             "passphrase_file": {"type": "path", "required": True, "no_log": False},
+            "tokens": {"type": "dict", "default": {}, "no_log": False},
+            "token_pin_file": {"type": "path", "no_log": False},
             "targets_holders": {
                 "type": "list",
                 "elements": "str",

@@ -147,6 +147,14 @@ def metadata_signer(token: Token, key_id: int, public: tuf.Key | None, pin_file:
         raise _unusable(token, error) from error
 
 
+def list_signer(uri: str, public: tuf.Key | None, pin_file: Path) -> tuf.Signer:
+    """A signer of metadata by the URI of its key, which has to name the number of the key. Raises BadInput."""
+    place = parse_uri(uri)
+    if not place.number:
+        raise BadInput("A key on a token that signs lists is named by its id, as in pkcs11:token=estate;id=%02.")
+    return metadata_signer(place.token, int.from_bytes(place.number, "big"), public, pin_file)
+
+
 class TokenRsaKey(RSAPrivateKey):
     """An RSA key of `cryptography` whose private part stays on the token: it can sign, and nothing else."""
 

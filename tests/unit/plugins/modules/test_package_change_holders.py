@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from ansible_collections.bocage.fleet.plugins.modules import package_change
 from bocage_core._common import timestamps
-from bocage_core._packages import repository_ends, repository_refresh
+from bocage_core._packages import repository_ends, repository_keys, repository_refresh, tokens
 from bocage_core._packages.repository_store import Store
+from bocage_core._packages.tokens import Token
 from bocage_packager.publisher import online_signers
 from publishing_estate import Estate
 
@@ -202,3 +203,40 @@ def test_paths_as_the_caller_of_a_playbook_gives_them(begun: Machines) -> None:
     begun.sign("base", "base", "--repository", folder / "repository")
     assert begun.change(signed="waits.change", relative_to=str(folder))["missing_signatures"] == {}
     assert begun.estate.commit()["files"] == 2
+
+
+def uri(token: Token, number: str = "%02") -> str:
+    return f"pkcs11:token={token.label};id={number}?module-path={token.module}"
+
+
+def test_a_list_is_signed_on_a_token(machines: Machines, softhsm: Token, pin: Path) -> None:
+    """The holder of base has no file at all, and nobody else has to sign."""
+    estate = machines.estate
+    (estate.secret / "base.key").unlink()
+    key = tokens.metadata_signer(softhsm, 2, None, pin).public_key
+    (estate.trust / "keys" / "base.pub").write_bytes(repository_keys.write_public_key(key))
+    on_token = {"tokens": {"base": uri(softhsm)}, "token_pin_file": str(pin)}
+    done = machines.change(secret=estate.secret, **on_token)
+    assert (done["missing_signatures"], done["again"]) == ({}, True)
+    assert estate.commit()["new"]
+    package = estate.package(estate.developer, {}, package="a", section="base")
+    done = machines.change(secret=estate.secret, packages=[{"file": str(package)}], **on_token)
+    assert (done["missing_signatures"], done["steps"]) == ({}, [f"publish base/{package.name}"])
+    assert estate.commit()["lists"] == ["base"]
+    assert Store(estate.folder / "repository").heads()["base"] == 2
+
+
+def test_a_token_that_cannot_sign_is_told_in_a_sentence(machines: Machines, softhsm: Token, pin: Path) -> None:
+    def told(name: str = "base", given: str = uri(softhsm), **more: Any) -> str:
+        options = {"tokens": {name: given}, "token_pin_file": str(pin), **more}
+        words: str = machines.change(secret=machines.estate.secret, **options)["msg"]
+        return words
+
+    assert told() == "The key 2 of the token estate is not the one of that public key."
+    assert told("ann") == "A token is given for ann, who holds no key of this repository; correct tokens."
+    assert told(given="pkcs11:token=estate").startswith("'pkcs11:token=estate' lacks the token, the object or id")
+    assert "is named by its id" in told(given=uri(softhsm).replace("id=%02", "object=root"))
+    assert told(token_pin_file=None) == "A key on a token needs its PIN; give the passphrase file that holds it."
+    pin.write_text("wrong\n")
+    assert "wrong" not in told()
+    assert not (machines.estate.folder / "signed.change").exists()

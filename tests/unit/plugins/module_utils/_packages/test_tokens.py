@@ -3,10 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
-import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,45 +26,14 @@ from party_maker import AT, rsa_key
 SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 PIN = "1234-secret"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-needs_softhsm = pytest.mark.skipif(
-    not (shutil.which("softhsm2-util") and Path(SOFTHSM).exists() and importlib.util.find_spec("pkcs11")),
-    reason="softhsm2 and python-pkcs11 are not both installed",
-)
-
-
-@pytest.fixture(scope="module")
-def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Token]:
-    """A token with an RSA-3072 key and a P-256 key. The library reads its configuration once for a process."""
-    import pkcs11
-    import pkcs11.util.ec
-
-    folder = tmp_path_factory.mktemp("softhsm")
-    (folder / "tokens").mkdir()
-    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOFTHSM2_CONF", str(folder / "softhsm2.conf"))
-        patch.setenv("PYKCS11LIB", SOFTHSM)
-        command = ["softhsm2-util", "--init-token", "--free", "--label", "estate", "--so-pin", PIN, "--pin", PIN]
-        subprocess.run(command, check=True, capture_output=True)
-        with pkcs11.lib(SOFTHSM).get_token(token_label="estate").open(rw=True, user_pin=PIN) as session:
-            session.generate_keypair(pkcs11.KeyType.RSA, 3072, store=True, label="developer", id=b"\x01")
-            curve = pkcs11.util.ec.encode_named_curve_parameters("secp256r1")
-            parameters = session.create_domain_parameters(
-                pkcs11.KeyType.EC, {pkcs11.Attribute.EC_PARAMS: curve}, local=True
-            )
-            parameters.generate_keypair(store=True, label="root", id=b"\x02")
-        yield Token(SOFTHSM, "estate")
 
 
 @pytest.fixture
-def pin(tmp_path: Path) -> Path:
-    path = tmp_path / "pin"
-    path.write_text(f"{PIN}\n")
-    path.chmod(0o600)
-    return path
+def token(softhsm: Token, monkeypatch: pytest.MonkeyPatch) -> Token:
+    monkeypatch.setenv("PYKCS11LIB", SOFTHSM)
+    return softhsm
 
 
-@needs_softhsm
 def test_a_package_is_signed_on_a_token(token: Token, pin: Path) -> None:
     key = tokens.open_rsa(KeyPlace(token, "developer"), pin)
     assert key.key_size == 3072 and PIN not in repr(key)
@@ -82,7 +47,6 @@ def test_a_package_is_signed_on_a_token(token: Token, pin: Path) -> None:
             take()
 
 
-@needs_softhsm
 def test_a_certificate_is_signed_on_a_token(token: Token, pin: Path) -> None:
     key = tokens.open_rsa(KeyPlace(token, "developer"), pin)
     subject = authority_certificates.subject_of("estate", "")
@@ -94,7 +58,6 @@ def test_a_certificate_is_signed_on_a_token(token: Token, pin: Path) -> None:
     assert authority_certificates.public_key(pem, "it") == key.public_key()
 
 
-@needs_softhsm
 def test_a_whole_package_of_a_signer_whose_key_is_on_a_token(token: Token, pin: Path, tmp_path: Path) -> None:
     uri = f"pkcs11:token=estate;object=developer?module-path={SOFTHSM}"
     key = tokens.open_rsa(KeyPlace(token, "developer"), pin)
@@ -115,7 +78,6 @@ def test_a_whole_package_of_a_signer_whose_key_is_on_a_token(token: Token, pin: 
         tokens.package_signer(uri, path, pin)
 
 
-@needs_softhsm
 def test_metadata_is_signed_on_a_token(token: Token, pin: Path, tmp_path: Path) -> None:
     signer = tokens.metadata_signer(token, 2, None, pin)
     public = signer.public_key
@@ -128,7 +90,6 @@ def test_metadata_is_signed_on_a_token(token: Token, pin: Path, tmp_path: Path) 
     assert tokens.metadata_signer(token, 2, public, pin).public_key == public
 
 
-@needs_softhsm
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -141,7 +102,6 @@ def test_a_token_that_is_not_there(token: Token, pin: Path, change: dict[str, st
         tokens.open_rsa(KeyPlace(replace(token, **change), "developer"), pin)
 
 
-@needs_softhsm
 def test_a_wrong_pin_or_key_is_told_without_the_pin(token: Token, pin: Path) -> None:
     with pytest.raises(BadInput, match="no such key"):
         tokens.open_rsa(KeyPlace(token, "nobody"), pin)
