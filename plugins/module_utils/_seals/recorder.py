@@ -100,8 +100,10 @@ def _service(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:
 
 
 def _own_unit(arguments: Arguments, _result: Mapping[str, Any]) -> list[Item]:
-    items = [_unit(arguments["name"], arguments.get("enabled"), arguments["state"] != "stopped")]
-    if arguments.get("restart_on"):
+    running = arguments["state"] != "stopped"
+    items = [_unit(arguments["name"], arguments.get("enabled"), running)]
+    # one that is stopped has no note of what it was started with
+    if arguments.get("restart_on") and running:
         items += [_file(STAMPS, "directory"), _file(f"{STAMPS}/{arguments['name']}.json")]
     return items
 

@@ -123,6 +123,8 @@ def test_modules_of_the_collection_name_all_that_they_make() -> None:
     }
     stamped = ran("bocage.fleet.unit", {"name": "x.service", "state": "started", "restart_on": ["/etc/x"]})
     assert "file /var/lib/bocage/units/x.service.json" in names(stamped)
+    stopped = ran("bocage.fleet.unit", {"name": "x.service", "state": "stopped", "restart_on": ["/etc/x"]})
+    assert "file /var/lib/bocage/units/x.service.json" not in names(stopped)
 
 
 @pytest.mark.parametrize(
