@@ -13,7 +13,7 @@ from bocage_core._common.errors import BocageError
 from bocage_core._common.refused import Refused
 from bocage_core._packages.requests import Request
 
-from . import packages_asked, packages_audits, packages_directory, packages_fetched
+from . import packages_asked, packages_audits, packages_directory, packages_fetched, packages_rollouts
 from . import packages_plan as plans
 from .packages_cache import Cache
 from .packages_changes import Foreseen, Standing, with_plan, without
@@ -45,7 +45,9 @@ class Engine:
         clock: Callable[[], datetime] = timestamps.now,
         after: Callable[[str], None] = lambda step: None,
         time_left: TimeLeft | None = None,
+        announce: Callable[[], None] = lambda: None,
     ) -> None:
+        """`announce` has the host report at once, before it takes what a rollout brings."""
         self._settings = settings
         self._store = store
         self._library = library
@@ -53,6 +55,7 @@ class Engine:
         self._progress = progress
         self._clock = clock
         self._untrusted = ""
+        self._announce = announce
         self._time = time_left or TimeLeft()
         self._cache = Cache(settings.places.cache, store, library, clock, settings.offline_record_days)
         self._steps = Steps(
@@ -323,6 +326,7 @@ class Engine:
             for name in sorted(rivals):
                 self._log(f"{name}: {plan.remove[name]}")
                 good &= self._steps.remove(self._store.rows()[name])
+        self._tell_rollouts([one for one in due if one.package in ready])
         for number, one in enumerate(due, 1):
             if self._time.is_over():
                 self._log(f"the time is over: {len(due) - number + 1} of {len(due)} packages wait for the next start")
@@ -340,6 +344,14 @@ class Engine:
         self._enforce()
         lacking = plan.missing if only is None else {}
         return good and not failed and not lacking and not self._untrusted
+
+    def _tell_rollouts(self, due: Sequence[Offer]) -> None:
+        """Whoever rolls out hears that it begins here: a host that comes to an end over it can say nothing afterwards."""
+        begun = packages_rollouts.concerned(self._store.fact("kept"), [one.package for one in due])
+        before = self._store.fact("begun") or {}
+        if not begun.items() <= before.items() and not self._time.is_over():
+            self._store.set_facts({"begun": {**before, **begun}})
+            self._announce()
 
     def _due(self, plan: Plan, only: Collection[str] | None) -> tuple[list[Offer], set[str]]:
         """What is to be installed, of all packages or of some, and what has to go."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ else:
     WINDOWS = False
 
 SYSTEMD = Path("/run/systemd/system")
+_REPORT_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,15 @@ def is_root() -> bool:
 
 def systemd_runs() -> bool:
     return SYSTEMD.is_dir() and is_administrator()
+
+
+def report_now() -> None:
+    """Have the host report, by its own unit and at most for some seconds: without it, or a network, work goes on."""
+    if not systemd_runs():
+        return
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        command = ["systemctl", "start", "--quiet", "bocage-agent-report.service"]
+        subprocess.run(command, capture_output=True, timeout=_REPORT_SECONDS, check=False)
 
 
 def goes_down() -> bool:

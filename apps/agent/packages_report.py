@@ -125,11 +125,11 @@ def section(folder: Path, now: datetime | None = None) -> dict[str, Any] | None:
 
 
 def rollouts(store: Store, rows: Mapping[str, Row]) -> dict[str, Any]:
-    """What rollouts made of this host, and when all that it has of each was last audited; None before that.
+    """What rollouts made of this host, whether it began, and when all that it has was last audited; None before that.
 
     The time is left out where it has nothing of a rollout, so that there is nothing to ask.
     """
-    packages = of_rollouts(store, rows)
+    packages, begun = of_rollouts(store, rows), store.fact("begun") or {}
     found: dict[str, Any] = {name: dict(one) for name, one in (store.fact("rollouts") or {}).items()}
     for rollout, entry in found.items():
         audits = [
@@ -137,6 +137,8 @@ def rollouts(store: Store, rows: Mapping[str, Row]) -> dict[str, Any]:
         ]
         if audits:
             entry["audited_at"] = None if None in audits else min(one for one in audits if one)
+        if begun.get(rollout) == entry["digest"]:
+            entry["begun"] = True
     return found
 
 

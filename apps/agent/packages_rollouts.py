@@ -91,3 +91,14 @@ def keep_to(
             "digest": found.digest,
         }
     return Kept(versions, withheld, tuple(tickets), rollouts)
+
+
+def concerned(kept: Mapping[str, Any] | None, packages: Iterable[str]) -> dict[str, str]:
+    """By rollout, the digest of its versions, of those that let this host have one of these packages."""
+    found = Kept.from_plain(kept)
+    reasons = [found.versions[name][2] for name in packages if name in found.versions]
+    return {
+        name: str(one["digest"])
+        for name, one in found.rollouts.items()
+        if any(reason.startswith(f"rollout {name},") for reason in reasons)
+    }

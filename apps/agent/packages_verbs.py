@@ -255,7 +255,8 @@ def _engine(
         supervised = False if options.at_shutdown else None
         runner = Runner(supervised, most_lines=settings.limits.output_lines)
         left = TimeLeft(options.at_shutdown or None)
-        yield Engine(settings, store, library, runner, log=line, progress=progress, time_left=left)
+        announce = (lambda: None) if options.at_shutdown else platform.report_now
+        yield Engine(settings, store, library, runner, log=line, progress=progress, time_left=left, announce=announce)
     finally:
         store.close()
 

@@ -135,15 +135,20 @@ def test_an_upgrade_runs_in_a_unit_of_its_own_and_is_answered() -> None:
 
 def test_the_playbook_says_who_refuses_and_who_was_not_asked() -> None:
     driver.on("wrs1", "systemctl stop bocage-agent-listen")
+    # a report after the action has ended says that it was not asked; its own timer may be minutes away
+    driver.on(
+        "wrs1",
+        "systemd-run -q --unit=demo-report --on-active=61 --on-unit-active=4 systemctl start bocage-agent-report",
+    )
     try:
         run = driver.playbook(
-            "playbooks/act.yml", "--limit wrs1,desk1", extra={"act_verb": "report", "act_patience_seconds": 5}
+            "playbooks/act.yml", "--limit wrs1,desk1", extra={"act_verb": "report", "act_patience_seconds": 20}
         )
         assert not run.ok
         assert "desk1: done: This report." in run.stdout
         assert "wrs1: withheld: it reported at " in run.stdout
     finally:
-        driver.on("wrs1", "systemctl start bocage-agent-listen")
+        driver.on("wrs1", "systemctl stop demo-report.timer; systemctl start bocage-agent-listen")
     run = driver.playbook("playbooks/act.yml", "--limit desk1", extra={"act_verb": "report", "act_role": "observer"})
     assert not run.ok
     assert "desk1: refused: The key estate may not act as observer on this host." in run.stdout

@@ -20,7 +20,7 @@ from . import fields, timestamps
 from .errors import BadInput
 from .refused import Refused
 from .rings import Ring, Window, may_change, read_rings, read_windows, ring_of
-from .rollout_gates import Gates, Health, Observation, judge, read_gates
+from .rollout_gates import Gates, Health, Observation, judge, listed, read_gates
 
 Phase = Literal["pending", "running", "paused", "stopped", "rolling_back", "rolled_back", "aborted", "done"]
 PHASES = ("pending", "running", "paused", "stopped", "rolling_back", "rolled_back", "aborted", "done")
@@ -118,7 +118,7 @@ def step(rollout: Rollout, state: State, hosts: Sequence[Host], seen: Mapping[st
     """What is to be done now. The same state and the same reports give the same answer, however often it is asked."""
     rings = members(rollout, hosts)
     if state.phase == "rolling_back":
-        return _roll_back(rings, state, seen, now, {})
+        return _roll_back(rollout, rings, state, seen, now, {})
     if state.ended or state.phase == "paused":
         return Step(state)
     if rollout.expires is not None and now >= rollout.expires:
@@ -133,7 +133,7 @@ def step(rollout: Rollout, state: State, hosts: Sequence[Host], seen: Mapping[st
     problem = _problem(rollout, health)
     if problem:
         if rollout.roll_back:
-            return _roll_back(rings, _move(state, "rolling_back", now, problem), seen, now, health)
+            return _roll_back(rollout, rings, _move(state, "rolling_back", now, problem), seen, now, health)
         return Step(_move(state, "stopped", now, problem), health=health)
     if state.ring < 0 or _may_open_next(rollout, state, health, now):
         state = _open_next(rollout, rings, state, now)
@@ -183,18 +183,25 @@ def _open_next(rollout: Rollout, rings: Sequence[Sequence[str]], state: State, n
 
 
 def _roll_back(
+    rollout: Rollout,
     rings: Sequence[Sequence[str]],
     state: State,
     seen: Mapping[str, Observation],
     now: datetime,
     health: Mapping[str, Health],
 ) -> Step:
-    undo = tuple(name for ring in rings[: state.ring + 1] for name in ring if seen.get(name, Observation()).changed)
-    if not undo:
-        return Step(
-            replace(_move(state, "rolled_back", now, "every host took it back"), reason=state.reason), health=health
-        )
-    return Step(state, undo=undo, health=health)
+    """Until every host took it back that reports; whoever comes back later goes by what the last state says."""
+    reached = [name for ring in rings[: state.ring + 1] for name in ring]
+    undo = tuple(name for name in reached if seen.get(name, Observation()).changed)
+    lost = {name for name in undo if seen[name].silent}
+    unknown = {name for name in reached if name not in seen or (seen[name].silent and seen[name].begun)}
+    over = rollout.expires is not None and now >= rollout.expires
+    if not over and not lost.issuperset(undo):
+        return Step(state, undo=undo, health=health)
+    kept = listed("; when its tickets ended it was still on ", set(undo) - lost)
+    unheard = listed("; no report of ", lost | unknown)
+    words = f"{'every host' if not kept and not unheard else 'hosts'} took it back{kept}{unheard}"
+    return Step(replace(_move(state, "rolled_back", now, words), reason=state.reason), health=health)
 
 
 def pause(state: State, now: datetime, why: str) -> State:

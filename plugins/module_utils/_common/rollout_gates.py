@@ -57,12 +57,14 @@ class Observation:
     error: str = ""
     audit_failed: bool = False
     silent: bool = False
-    """Whether it took the change and has not reported for longer than a gate allows."""
+    """Whether it has not reported for longer than a gate allows; of one that had not begun yet that says nothing."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     to_audit: bool = False
     """Whether there is anything on it to ask; a host that has nothing of the change is well with it."""
     audited_at: datetime | None = None
     """When it was last asked whether all that it has of the change is well."""
+    begun: bool = False
+    """Whether it said that it was about to take the change."""
 
     def proves(self, since: datetime | None) -> bool:
         """Whether it was asked since then; a change that nobody looked at yet shows no harm."""
@@ -73,7 +75,13 @@ class Observation:
             return self.error
         if audits and self.audit_failed:
             return "its audit fails"
-        return "it does not report any more" if self.silent else ""
+        if not self.silent or not (self.changed or self.begun):
+            return ""
+        return (
+            "it does not report any more"
+            if self.changed
+            else "it began to take the change and does not report any more"
+        )
 
 
 @dataclass(frozen=True)
@@ -157,7 +165,9 @@ def judge(
 ) -> Health:
     """How the hosts of a ring do. A host nobody has heard of has not changed; audits count from `since` on."""
     changed = [host for host in ring if host in seen and seen[host].changed]
-    failed = {host: reason for host in changed if (reason := seen[host].problem(gates.audits))}
+    # one that was switched off before it began is no failure, and is waited for
+    involved = [host for host in ring if host in seen and (seen[host].changed or seen[host].begun)]
+    failed = {host: reason for host in involved if (reason := seen[host].problem(gates.audits))}
     problems = []
     # of the whole ring and not of those that changed so far: one bad host in the first two would be half of them
     allowed = math.floor(len(ring) * gates.failed_percent / 100)
@@ -173,10 +183,25 @@ def judge(
     proven = [host for host in changed if not gates.audits or seen[host].proves(since)]
     waiting = ""
     if len(changed) < needed:
-        waiting = f"{len(changed)} of {needed} hosts have taken the change"
+        waiting = f"{len(changed)} of {needed} hosts have taken the change{_asleep(ring, seen)}"
     elif len(proven) < needed:
         waiting = f"{len(proven)} of {needed} hosts have been audited since the ring was soaked"
     return Health(failed, tuple(problems), waiting, len(changed), len(ring))
+
+
+def _asleep(ring: Iterable[str], seen: Mapping[str, Observation]) -> str:
+    """Which hosts may keep a ring waiting for long."""
+    known = [(host, seen.get(host, Observation(silent=True))) for host in ring]
+    return listed("; no report for long of ", [host for host, one in known if one.silent and not one.changed])
+
+
+def listed(before: str, names: Iterable[str], most: int = 5) -> str:
+    """Names in order behind some words; of many the first; nothing without names."""
+    ordered = sorted(names)
+    if not ordered:
+        return ""
+    more = f" and {len(ordered) - most} more" if len(ordered) > most else ""
+    return f"{before}{', '.join(ordered[:most])}{more}"
 
 
 def _compare(metric: Metric, changed: Sequence[Observation], untouched: Sequence[Observation]) -> str:

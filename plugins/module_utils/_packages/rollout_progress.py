@@ -52,17 +52,20 @@ def observe(document: RolloutDocument, reports: Mapping[str, Report], now: datet
         entry = (section.get("rollouts") or {}).get(document.name, {})
         told, audited = entry.get("digest"), entry.get("audited_at")
         due = _is_due(document, section)
+        late = report.at is not None and (now - report.at).total_seconds() > rollout.gates.silence_seconds
+        begun = told == after and entry.get("begun") is True
         if going_back:
-            found[name] = Observation(changed=told == after or (told == before and due))
+            changed = told == after or (told == before and due)
+            found[name] = Observation(changed=changed, silent=late, begun=begun)
             continue
         error = _error(document, section)
         changed = told == after and (bool(error) or not due)
-        late = report.at is not None and (now - report.at).total_seconds() > rollout.gates.silence_seconds
         found[name] = Observation(
             changed=changed,
             error=error if changed else "",
             audit_failed=changed and any(_audit(section, one) == "ERROR" for one in document.changing),
-            silent=changed and late,
+            silent=late,
+            begun=begun,
             to_audit="audited_at" in entry,
             audited_at=timestamps.parse(str(audited), f"An audit of {name}") if audited else None,
             metrics=rollout_figures.values(report.sections, [one.name for one in rollout.gates.metrics]),

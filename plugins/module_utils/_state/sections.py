@@ -261,7 +261,7 @@ def _check_rollouts(rollouts: dict[str, Any], what: str) -> None:
         entry = fields.record(one, f"a rollout in {what}")
         fields.text(entry, "digest", what, fields.SHA256)
         fields.integer(entry, "ring", what, 0, MAX_RINGS)
-        for flag in ("pending", "taken"):
+        for flag in ("pending", "taken", *(["begun"] if "begun" in entry else [])):
             fields.flag(entry, flag, what)
         if entry.get("audited_at") is not None:
             timestamps.parse(entry["audited_at"], f"audited_at of a rollout in {what}")

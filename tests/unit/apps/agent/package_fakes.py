@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bocage_agent import packages_report
 from bocage_agent.packages_engine import Engine
 from bocage_agent.packages_ports import Accepted, Offer, Progress, Solution, Taken
 from bocage_agent.packages_runner import Runner
@@ -180,6 +181,8 @@ class Host:
         }
 
     changes: dict[str, Any] = field(default_factory=dict)
+    announced: list[dict[str, Any]] = field(default_factory=list)
+    """What reports of rollouts had, each time that the host was to report at once."""
 
     @property
     def settings(self) -> PackageSettings:
@@ -196,6 +199,7 @@ class Host:
                 log=self.lines.append,
                 clock=lambda: self.now,
                 after=lambda step: self.after(step),
+                announce=lambda: self.announced.append(packages_report.rollouts(store, store.rows())),
             )
             engine.repair()
             return verb(engine)

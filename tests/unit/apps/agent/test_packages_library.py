@@ -329,10 +329,14 @@ def test_a_rollout_holds_a_host_gives_it_the_change_and_takes_it_back(host: Real
     assert host.upgrade() is True
     assert host.states() == {"addon": ("OK", "1.0"), "editor": ("OK", "2.0")}
     assert host.look(lambda store: store.fact("rollouts"))["editor-2"]["taken"] is True
+    assert [one["editor-2"].get("begun") for one in host.announced] == [True], "it was told before, and once"
+    assert host.upgrade() is True
+    assert len(host.announced) == 1, "nothing begins"
     host.estate.roll_out(replace(document, state=State("rolled_back", 1)))
     assert host.upgrade() is True
     assert host.states() == {"editor": ("OK", "1.0")}
     assert made(host, "a").read_text() == "1.0 2.0 1.0 "
+    assert [one["editor-2"]["taken"] for one in host.announced] == [True, False], "going back is told, too"
     assert not made(host, "addon").exists()
 
 

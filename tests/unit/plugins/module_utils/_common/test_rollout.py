@@ -54,7 +54,7 @@ def test_a_ring_opens_after_the_soak_and_with_enough_hosts() -> None:
     assert step(rollout(), state, HOSTS, well, after(599)).state.ring == 0
     waiting = step(rollout(), state, HOSTS, {"h0": GOOD}, after(6000))
     assert waiting.state.ring == 0 and waiting.change == ("h1",)
-    assert waiting.health["first"].waiting == "1 of 2 hosts have taken the change"
+    assert waiting.health["first"].waiting == "1 of 2 hosts have taken the change; no report for long of h1"
     opened = step(rollout(), state, HOSTS, well, after(600))
     assert opened.state.ring == 1 and opened.change == ("h2", "h3", "h4")
     assert step(rollout(), opened.state, HOSTS, well, after(700)).state.ring == 1, "its own soak"
@@ -102,7 +102,70 @@ def test_without_a_way_back_it_only_stops() -> None:
 )
 def test_what_counts_as_a_failure(bad: Observation) -> None:
     state = step(rollout(), State(), HOSTS, {}, START).state
-    assert step(rollout(), state, HOSTS, {"h0": bad}, after(5)).state.phase == "rolling_back"
+    assert step(rollout(), state, HOSTS, {"h0": bad}, after(5)).state.phase in ("rolling_back", "rolled_back")
+
+
+def test_a_host_that_ends_over_the_change_is_a_failure_and_one_that_sleeps_is_none() -> None:
+    """With a sample of half the ring: what died may not be outvoted by the other one."""
+    mine = rollout(gates={"soak_seconds": 1, "sample_percent": 50})
+    state = step(mine, State(), HOSTS, {}, START).state
+    dead = {"h0": GOOD, "h1": Observation(begun=True, silent=True)}
+    done = step(mine, state, HOSTS, dead, after(10))
+    assert done.state.phase == "rolling_back" and done.undo == ("h0",)
+    assert done.state.reason == (
+        "ring first: 1 of 2 hosts failed, 0 may; the first is h1: it began to take the change and does not report any more"
+    )
+    for one in (Observation(begun=True), Observation(silent=True), Observation(), None):
+        seen = {"h0": GOOD, **({} if one is None else {"h1": one})}
+        assert step(mine, state, HOSTS, seen, after(10)).state.ring == 1, one
+
+
+def test_a_ring_says_whom_it_waits_for() -> None:
+    state = step(rollout(), State(), HOSTS, {}, START).state
+    seen = {"h0": GOOD, "h1": Observation(silent=True)}
+    told = step(rollout(), state, HOSTS, seen, after(10)).health["first"].waiting
+    assert told == "1 of 2 hosts have taken the change; no report for long of h1"
+    large = rollout(rings=[{"name": "all", "share_percent": 100}])
+    state = step(large, State(), HOSTS, {}, START).state
+    told = step(large, state, HOSTS, {"h0": GOOD}, after(10)).health["all"].waiting
+    assert told.endswith("have taken the change; no report for long of h1, h2, h3, h4, h5 and 4 more")
+
+
+def going_back(**changes: Any) -> tuple[Rollout, State]:
+    mine = rollout(**changes)
+    state = step(mine, State(), HOSTS, {}, START).state
+    return mine, step(mine, state, HOSTS, {"h0": BAD, "h1": GOOD}, after(5)).state
+
+
+def last_words(state: State) -> str:
+    return state.history[-1].split(" ", 1)[1]
+
+
+def test_going_back_ends_with_the_last_host_that_reports() -> None:
+    mine, state = going_back()
+    assert (state.phase, step(mine, state, HOSTS, {"h0": GOOD, "h1": Observation()}, after(60)).undo) == (
+        "rolling_back",
+        ("h0",),
+    )
+    for seen, words in (
+        ({"h0": Observation(), "h1": Observation()}, "every host took it back"),
+        ({"h0": Observation(changed=True, silent=True), "h1": Observation()}, "hosts took it back; no report of h0"),
+        ({"h0": Observation()}, "hosts took it back; no report of h1"),
+        ({"h0": Observation(), "h1": Observation(begun=True, silent=True)}, "hosts took it back; no report of h1"),
+    ):
+        over = step(mine, state, HOSTS, seen, after(90)).state
+        assert (over.phase, last_words(over), over.reason) == ("rolled_back", f"rolled back: {words}", state.reason)
+
+
+def test_going_back_ends_with_the_tickets() -> None:
+    mine, state = going_back(expires="2026-11-22T12:00:00Z")
+    seen = {"h0": GOOD, "h1": Observation(changed=True, silent=True)}
+    assert step(mine, state, HOSTS, seen, after(86_399)).state.phase == "rolling_back"
+    over = step(mine, state, HOSTS, seen, after(86_400)).state
+    assert over.phase == "rolled_back"
+    assert last_words(over) == (
+        "rolled back: hosts took it back; when its tickets ended it was still on h0; no report of h1"
+    )
 
 
 def test_audits_can_be_left_out() -> None:

@@ -34,10 +34,16 @@ BEFORE, AFTER = DOCUMENT.lock_digest("before"), DOCUMENT.lock_digest("after")
 
 
 def said(
-    digest: str | None, *problems: dict[str, Any], more: int = 0, audit: str = "", age: int = 0, audited: int | None = 0
+    digest: str | None,
+    *problems: dict[str, Any],
+    more: int = 0,
+    audit: str = "",
+    age: int = 0,
+    audited: int | None = 0,
+    **told: Any,
 ) -> Report:
     """`audited`: seconds after `NOW`; None before any audit, -1 where there is nothing to audit."""
-    entry: dict[str, Any] = {"digest": digest, "taken": digest == AFTER}
+    entry: dict[str, Any] = {"digest": digest, "taken": digest == AFTER, **told}
     if audited != -1:
         entry["audited_at"] = None if audited is None else timestamps.write(NOW + timedelta(seconds=audited))
     section = {
@@ -89,7 +95,22 @@ def test_an_audit_that_fails_and_silence_count_once_the_host_has_it() -> None:
     assert not observe(document, {"desk1": said(BEFORE, audit="ERROR")}, NOW)["desk1"].audit_failed
     assert not observe(document, {"desk1": said(AFTER, audit="WARNING")}, NOW)["desk1"].audit_failed
     assert observe(document, {"desk1": said(AFTER, age=61)}, NOW)["desk1"].silent
-    assert not observe(document, {"desk1": said(BEFORE, age=61)}, NOW)["desk1"].silent
+    assert observe(document, {"desk1": said(BEFORE, age=61)}, NOW)["desk1"].problem(audits=True) == ""
+
+
+def test_a_host_that_began_and_fell_silent_has_failed() -> None:
+    """It told that it begins, and nothing since; one that began with what was before it is on its way back."""
+    waits = problem("NEED-UPGRADE")
+    began = said(AFTER, waits, age=86_401, begun=True)
+    found = observe(DOCUMENT, {"desk1": began}, NOW)["desk1"]
+    assert (found.changed, found.begun, found.silent) == (False, True, True)
+    assert not observe(DOCUMENT, {"desk1": said(BEFORE, waits, begun=True)}, NOW)["desk1"].begun
+    first = taken(unticketed(DOCUMENT), {})
+    back = taken(first.document, {"desk1": began})
+    assert back.document.state.phase == "stopped"
+    assert "it began to take the change and does not report any more" in back.document.state.reason
+    slow = said(AFTER, waits, age=86_399, begun=True)
+    assert taken(first.document, {"desk1": slow}).document.state.phase == "running"
 
 
 def test_figures_are_taken_by_their_way_in_the_report() -> None:
