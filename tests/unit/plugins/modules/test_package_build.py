@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -163,10 +164,10 @@ def rewritten(path: Path, name: str, change: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("WAPT/signature.sha256", lambda data: b"A" + data[1:]),
+        ("WAPT/signature.sha256", lambda data: (b"B" if data[:1] == b"A" else b"A") + data[1:]),
         ("WAPT/manifest.sha256", lambda data: data.replace(b"run.sh", b"ran.sh")),
-        ("WAPT/control", lambda data: data.replace(b"signature_date    : 2026", b"signature_date    : 2025")),
-        ("WAPT/control", lambda data: data.replace(b"signature_date    : 2026", b"signature_date    : then")),
+        ("WAPT/control", lambda data: re.sub(rb"(signature_date    : )2", rb"\g<1>1", data)),
+        ("WAPT/control", lambda data: re.sub(rb"(signature_date    : )....", rb"\g<1>then", data)),
         ("WAPT/certificate.crt", lambda data: data + b"\n"),
         ("setup.py", lambda data: data + b"#"),
     ],
