@@ -45,9 +45,8 @@ class Engine:
         clock: Callable[[], datetime] = timestamps.now,
         after: Callable[[str], None] = lambda step: None,
         time_left: TimeLeft | None = None,
-        announce: Callable[[], None] = lambda: None,
+        announce: Callable[[], None] = lambda: None,  # has the host report at once
     ) -> None:
-        """`announce` has the host report at once, before it takes what a rollout brings."""
         self._settings = settings
         self._store = store
         self._library = library
@@ -243,10 +242,8 @@ class Engine:
             raise BocageError(problem)
 
     def _times(self) -> str:
-        last = self._store.fact("last_update_at")
-        return (
-            f"(This host's clock says {timestamps.write(self._clock())}; its last update was at {last or 'no time'}.)"
-        )
+        last = self._store.fact("last_update_at") or "no time"
+        return f"(This host's clock says {timestamps.write(self._clock())}; its last update was at {last}.)"
 
     def _note_problem(self, problem: str) -> None:
         self._store.set_facts({"last_problem": problem[:500]})
@@ -326,7 +323,8 @@ class Engine:
             for name in sorted(rivals):
                 self._log(f"{name}: {plan.remove[name]}")
                 good &= self._steps.remove(self._store.rows()[name])
-        self._tell_rollouts([one for one in due if one.package in ready])
+        if packages_rollouts.begin(self._store, ready) and not self._time.is_over():
+            self._announce()
         for number, one in enumerate(due, 1):
             if self._time.is_over():
                 self._log(f"the time is over: {len(due) - number + 1} of {len(due)} packages wait for the next start")
@@ -342,16 +340,7 @@ class Engine:
             if not self._steps.install(ready[one.package]):
                 failed[one.package] = "it failed"
         self._enforce()
-        lacking = plan.missing if only is None else {}
-        return good and not failed and not lacking and not self._untrusted
-
-    def _tell_rollouts(self, due: Sequence[Offer]) -> None:
-        """Whoever rolls out hears that it begins here: a host that comes to an end over it can say nothing afterwards."""
-        begun = packages_rollouts.concerned(self._store.fact("kept"), [one.package for one in due])
-        before = self._store.fact("begun") or {}
-        if not begun.items() <= before.items() and not self._time.is_over():
-            self._store.set_facts({"begun": {**before, **begun}})
-            self._announce()
+        return good and not failed and not (plan.missing and only is None) and not self._untrusted
 
     def _due(self, plan: Plan, only: Collection[str] | None) -> tuple[list[Offer], set[str]]:
         """What is to be installed, of all packages or of some, and what has to go."""
@@ -368,9 +357,8 @@ class Engine:
                 break
             try:
                 if not online:
-                    ready[one.package] = self._cache.accepted(one.sha256, offline=True)
-                    accepted_at = ready[one.package].accepted_at
-                    self._log(f"{one.package} {one.version}: from the cache, accepted at {accepted_at}")
+                    kept = ready[one.package] = self._cache.accepted(one.sha256, offline=True)
+                    self._log(f"{one.package} {one.version}: from the cache, accepted at {kept.accepted_at}")
                     continue
                 ready[one.package] = self._cache.fetch(
                     one,

@@ -16,6 +16,7 @@ from bocage_core._packages import rollout_document
 from bocage_core._packages.versions import Version
 
 from .packages_ports import Offer
+from .packages_store import Store
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,20 @@ def keep_to(
     return Kept(versions, withheld, tuple(tickets), rollouts)
 
 
-def concerned(kept: Mapping[str, Any] | None, packages: Iterable[str]) -> dict[str, str]:
-    """By rollout, the digest of its versions, of those that let this host have one of these packages."""
-    found = Kept.from_plain(kept)
+def begin(store: Store, packages: Iterable[str]) -> bool:
+    """Note that the host is about to take what rollouts bring among these packages; whether any of that is new.
+
+    A host that comes to its end over it can say nothing afterwards, so whoever rolls out has to hear it before.
+    """
+    found = Kept.from_plain(store.fact("kept"))
     reasons = [found.versions[name][2] for name in packages if name in found.versions]
-    return {
-        name: str(one["digest"])
+    begun = {
+        name: one["digest"]
         for name, one in found.rollouts.items()
         if any(reason.startswith(f"rollout {name},") for reason in reasons)
     }
+    before = store.fact("begun") or {}
+    if begun.items() <= before.items():
+        return False
+    store.set_facts({"begun": {**before, **begun}})
+    return True
