@@ -42,6 +42,7 @@ class ActionModule(ControllerAction):
                 "batch_size": {"type": "int", "default": 100},
                 "valid_seconds": {"type": "int", "default": 60},
                 "patience_seconds": {"type": "int", "default": 60},
+                "busy_seconds": {"type": "int"},
                 "wait_for": {"type": "str", "choices": ["sent", "accepted", "finished"], "default": "finished"},
                 "allowed_failures": {"type": "int", "default": 0},
             }
@@ -66,6 +67,7 @@ class ActionModule(ControllerAction):
             patience_seconds=given["patience_seconds"],
             wait_for=given["wait_for"],
             allowed_failures=given["allowed_failures"],
+            busy_seconds=given["busy_seconds"],
         )
         # with ids that stand for those of any host, so that what hosts would refuse is said before anything is sent
         actions.make(["0" * 8 + "-0000" * 3 + "-" + "0" * 12], wish.verb, wish.arguments, wish.role,
@@ -98,9 +100,10 @@ class ActionModule(ControllerAction):
             ("batch_size", 1, actions.MAX_HOSTS),
             ("valid_seconds", 1, actions.MAX_VALID_SECONDS),
             ("patience_seconds", 0, MOST_PATIENCE),
+            ("busy_seconds", 1, MOST_PATIENCE),
             ("allowed_failures", 0, 1_000_000),
         ):
-            if not low <= given[name] <= high:
+            if given[name] is not None and not low <= given[name] <= high:
                 raise BadInput(f"The option {name} is {given[name]}; it can be from {low} to {high}.")
 
     def _settings(self, path: Path) -> EstateSettings:

@@ -72,6 +72,11 @@ options:
     description: How long after the end of an action the report of a host may take to come.
     type: int
     default: 60
+  busy_seconds:
+    description:
+      - How long after that a host that said that it has begun is waited for. Without it, as long as the verb may take at most,
+        which are two hours for an upgrade.
+    type: int
   wait_for:
     description: When a host has answered; with V(accepted), when it has begun.
     type: str

@@ -89,20 +89,21 @@ class Follow:
     def open(self) -> list[Progress]:
         return [one for one in self.progress.values() if one.state in OPEN]
 
-    def until(self, patience_seconds: int) -> datetime:
-        """When nothing more is waited for: later where a host said that it is at it."""
+    def until(self, patience_seconds: int, busy_seconds: int | None = None) -> datetime:
+        """When nothing more is waited for: later where a host said that it is at it, by default as long as it may take."""
         end = self.action.not_after + timedelta(seconds=patience_seconds)
         if any(one.state in ("accepted", "running") for one in self.progress.values()):
-            end += timedelta(seconds=VERBS[self.action.verb].seconds)
+            longest = VERBS[self.action.verb].seconds
+            end += timedelta(seconds=longest if busy_seconds is None else min(longest, busy_seconds))
         return end
 
-    def give_up(self, now: datetime, patience_seconds: int) -> list[Progress]:
+    def give_up(self, now: datetime, patience_seconds: int, busy_seconds: int | None = None) -> list[Progress]:
         """End what has not answered in its time, with what that may mean."""
         ended = []
         for one in self.open():
             if one.state == "waiting" and now > self.action.not_after + timedelta(seconds=patience_seconds):
                 ended.append(self._silent(one))
-            elif now > self.until(patience_seconds):
+            elif now > self.until(patience_seconds, busy_seconds):
                 ended.append(self._end(one, "silent", f"it began and has not said how it ended ({one.state})"))
         return ended
 

@@ -44,6 +44,8 @@ class Wish:
     wait_for: str
     """`sent`, `accepted` or `finished`."""
     allowed_failures: int
+    busy_seconds: int | None = None
+    """How long one waits for a host that has begun; None for as long as the verb may take."""
 
     @property
     def words(self) -> str:
@@ -115,7 +117,7 @@ class Run:
                 if failing is None:
                     self.say(f"{error} The hosts go on meanwhile; it is asked again.")
                 failing = str(error)
-            self._tell(follow.give_up(self.clock(), self.wish.patience_seconds))
+            self._tell(follow.give_up(self.clock(), self.wish.patience_seconds, self.wish.busy_seconds))
             if time.monotonic() - self._told > TELL_SECONDS and (open_now := self._still(follow)):
                 self._told = time.monotonic()
                 seconds = int(time.monotonic() - begun)

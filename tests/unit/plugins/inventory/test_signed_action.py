@@ -135,6 +135,14 @@ def test_a_host_that_is_off_is_silent(control: Control) -> None:
     assert control.moment - control.estate.now <= timedelta(seconds=90), "60 seconds and its patience"
 
 
+def test_a_host_that_began_and_says_nothing_more_is_waited_for_as_long_as_was_said(control: Control) -> None:
+    control.behaviour = {"gw1": control.answers("done"), "gw2": control.answers("running")}
+    _run, states = control.go(busy_seconds=100)
+    assert states == {"gw1": "done", "gw2": "silent"}
+    assert "it began and has not said how it ended (running)" in control.said[-1]
+    assert 180 <= (control.moment - control.estate.now).total_seconds() <= 190, "60, its patience of 20, and 100"
+
+
 def test_attack_the_registry_keeps_an_action(control: Control) -> None:
     """A registry that says that it took an action, and hands it to nobody: the operator sees who was not asked."""
     control.behaviour = {"gw1": control.answers("done")}
