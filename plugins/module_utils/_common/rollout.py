@@ -194,7 +194,7 @@ def _roll_back(
     reached = [name for ring in rings[: state.ring + 1] for name in ring]
     undo = tuple(name for name in reached if seen.get(name, Observation()).changed)
     lost = {name for name in undo if seen[name].silent}
-    unknown = {name for name in reached if name not in seen or (seen[name].silent and seen[name].begun)}
+    unknown = {name for name in reached if name not in seen or seen[name].silent}
     over = rollout.expires is not None and now >= rollout.expires
     if not over and not lost.issuperset(undo):
         return Step(state, undo=undo, health=health)

@@ -191,8 +191,9 @@ def judge(
 
 def _asleep(ring: Iterable[str], seen: Mapping[str, Observation]) -> str:
     """Which hosts may keep a ring waiting for long."""
-    known = [(host, seen.get(host, Observation(silent=True))) for host in ring]
-    return listed("; no report for long of ", [host for host, one in known if one.silent and not one.changed])
+    silent = [host for host in ring if host in seen and seen[host].silent and not seen[host].changed]
+    unknown = [host for host in ring if host not in seen]
+    return listed("; no report for long of ", silent) + listed("; nothing is known of ", unknown)
 
 
 def listed(before: str, names: Iterable[str], most: int = 5) -> str:

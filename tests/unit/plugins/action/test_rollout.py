@@ -179,7 +179,10 @@ def test_a_look_at_all_of_them(place: Place) -> None:
     found = place.run(rollout_info)
     assert not found["changed"]
     assert found["rollouts"]["editor-2"]["changes"] == ["editor: 1.0 becomes 2.0"]
-    assert found["rollouts"]["editor-2"]["rings"][0]["waiting"] == "0 of 1 hosts have taken the change"
+    assert (
+        found["rollouts"]["editor-2"]["rings"][0]["waiting"]
+        == "0 of 1 hosts have taken the change; nothing is known of desk1"
+    )
 
 
 def test_what_two_rings_should_not_have_alike(place: Place) -> None:

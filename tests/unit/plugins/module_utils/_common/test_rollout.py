@@ -54,7 +54,7 @@ def test_a_ring_opens_after_the_soak_and_with_enough_hosts() -> None:
     assert step(rollout(), state, HOSTS, well, after(599)).state.ring == 0
     waiting = step(rollout(), state, HOSTS, {"h0": GOOD}, after(6000))
     assert waiting.state.ring == 0 and waiting.change == ("h1",)
-    assert waiting.health["first"].waiting == "1 of 2 hosts have taken the change; no report for long of h1"
+    assert waiting.health["first"].waiting == "1 of 2 hosts have taken the change; nothing is known of h1"
     opened = step(rollout(), state, HOSTS, well, after(600))
     assert opened.state.ring == 1 and opened.change == ("h2", "h3", "h4")
     assert step(rollout(), opened.state, HOSTS, well, after(700)).state.ring == 1, "its own soak"
@@ -128,7 +128,7 @@ def test_a_ring_says_whom_it_waits_for() -> None:
     large = rollout(rings=[{"name": "all", "share_percent": 100}])
     state = step(large, State(), HOSTS, {}, START).state
     told = step(large, state, HOSTS, {"h0": GOOD}, after(10)).health["all"].waiting
-    assert told.endswith("have taken the change; no report for long of h1, h2, h3, h4, h5 and 4 more")
+    assert told.endswith("have taken the change; nothing is known of h1, h2, h3, h4, h5 and 4 more")
 
 
 def going_back(**changes: Any) -> tuple[Rollout, State]:
@@ -151,7 +151,7 @@ def test_going_back_ends_with_the_last_host_that_reports() -> None:
         ({"h0": Observation(), "h1": Observation()}, "every host took it back"),
         ({"h0": Observation(changed=True, silent=True), "h1": Observation()}, "hosts took it back; no report of h0"),
         ({"h0": Observation()}, "hosts took it back; no report of h1"),
-        ({"h0": Observation(), "h1": Observation(begun=True, silent=True)}, "hosts took it back; no report of h1"),
+        ({"h0": Observation(), "h1": Observation(silent=True)}, "hosts took it back; no report of h1"),
     ):
         over = step(mine, state, HOSTS, seen, after(90)).state
         assert (over.phase, last_words(over), over.reason) == ("rolled_back", f"rolled back: {words}", state.reason)
