@@ -125,7 +125,7 @@ def test_nobody_takes_what_the_ring_has_not(folder: Path) -> None:
         assert has(host) == FIRST
     assert state(GOOD)["phase"] == "running" and state(GOOD)["ring"] == 0
     driver.on("tele1", "systemctl start bocage-agent-report")
-    assert "tele1" in driver.inventory_list()[0]["ring_1_pending"]["hosts"]
+    assert "tele1" in driver.inventory_list()[0]["ring_2_pending"]["hosts"]
 
 
 def test_it_stands_still_while_it_is_paused() -> None:
