@@ -38,7 +38,7 @@ def test_attack_signers_that_are_revoked_expired_unknown_or_of_the_future(sleepe
         ("coming", estate.root.issue("coming", extended=CODE, **coming), "not_yet_valid"),
         ("unknown", Party.root("estate", rsa_key("stranger")).issue("developer", extended=CODE), "untrusted_signer"),
     ):
-        said = sleeper.offer(name, signer=signer, days_ago=2 if name == "expired" else 0)
+        said = sleeper.offer(name, signer=signer, days_ago={"expired": 2, "coming": -2}.get(name, 0))
         assert f"Refused ({code})" in said, (name, said)
     nothing_was_done(sleeper)
 
