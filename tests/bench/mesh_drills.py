@@ -64,7 +64,7 @@ DRILLS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "drills of the demo estate": (
         ("failover", "drain", "rotation"),
         (
-            str(PYTHON), "-m", "pytest", "-p", "no:cacheprovider", "tests/drills/test_failover.py",
+            str(PYTHON), "-m", "pytest", "--long", "-p", "no:cacheprovider", "tests/drills/test_failover.py",
             "tests/drills/test_operations.py::test_drain_and_undrain_lose_nothing",
             "tests/drills/test_rotation.py::test_a_whole_rotation_loses_nothing",
         ),

@@ -88,7 +88,7 @@ def test_what_cannot_be_had_is_told_and_changes_nothing(sleeper: Sleeper) -> Non
     before = {"left": "1.0", "right": "1.0", "cat": "1.0"}
     assert there() == before, said
     for version, more, words in (
-        ("2", "lonely", "lonely 1.0 needs never-there (>= 2), which"),
+        ("2", "lonely", "lonely 1.0 needs never-there (>= 2)"),
         ("3", "dog", "cat 1.0 conflicts with dog"),
     ):
         own(sleeper, version, f"left,cat,{more}")
