@@ -141,7 +141,7 @@ def test_the_playbook_says_who_refuses_and_who_was_not_asked() -> None:
     # a report after the action has ended says that it was not asked; its own timer may be minutes away
     driver.on(
         "wrs1",
-        "systemd-run -q --unit=demo-report --on-active=61 --on-unit-active=4 systemctl start bocage-agent-report",
+        "systemd-run -q --unit=demo-report --timer-property=AccuracySec=1s --on-active=61 --on-unit-active=4 systemctl start bocage-agent-report",
     )
     try:
         run = driver.playbook(
