@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def trusted() -> None:
+def trusted() -> Iterator[None]:
     """The estate trusts a root of packages; hub and cache serve, and every host looks."""
     driver.serve_packages()
+    driver.no_upgrade_by_itself("desk1")
+    yield
+    driver.on("desk1", "systemctl start bocage-agent-upgrade.timer")
 
 
 def signed(folder: Path, version: str, last: str = "true", who: str = "developer") -> Path:

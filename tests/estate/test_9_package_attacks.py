@@ -52,13 +52,13 @@ def installed() -> str:
 def siege(folder: Path) -> Iterator[None]:
     """desk1 has the first version and knows of the second; the attacker has both states and the site's copy."""
     driver.serve_packages()
+    driver.no_upgrade_by_itself("desk1")
     publish(folder, FIRST)
     said = agent("install demo-safe")
     assert f"demo-safe {FIRST}: install finished" in said, said
     driver.on("wrs1", f"rm -rf /srv/old /srv/new && cp -a {PUBLIC} /srv/old")
     publish(folder, SECOND)
     driver.on("wrs1", f"cp -a {PUBLIC} /srv/new && systemctl stop bocage-package-upkeep.timer")
-    driver.on("desk1", "systemctl stop bocage-agent-upgrade.timer")
     driver.on("hub1", "systemctl stop bocage-package-upkeep.timer bocage-package-repository")
     yield
     driver.on("hub1", "systemctl start bocage-package-repository bocage-package-upkeep.timer")

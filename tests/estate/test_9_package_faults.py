@@ -32,9 +32,8 @@ def install():
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("faults")
     driver.serve_packages()
+    driver.no_upgrade_by_itself("desk1")
     serve(make(folder, "demo-fault", FIRST, SETUP))
-    # its own runs would come in between
-    driver.on("desk1", "systemctl stop bocage-agent-upgrade.timer")
     yield folder
     driver.on("desk1", f"{AGENT} remove demo-fault --wait 60; systemctl start bocage-agent-upgrade.timer")
 
