@@ -110,7 +110,8 @@ def no_upgrade_by_itself(host: str) -> None:
     """From now on nothing is installed there but what a test asks for; what is under way comes to its end."""
     on(
         host,
-        "systemctl stop bocage-agent-upgrade.timer; while systemctl is-active -q bocage-agent-upgrade; do sleep 1; done",
+        "systemctl stop bocage-agent-upgrade.timer; "
+        "while [ $(systemctl show -P ActiveState bocage-agent-upgrade) = activating ]; do sleep 1; done",
     )
 
 
