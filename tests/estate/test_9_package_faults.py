@@ -115,7 +115,7 @@ while True:
 
 def test_a_publisher_that_is_killed_leaves_what_was_served_and_is_begun_again(published: Path) -> None:
     killed = 0
-    for number, seconds in enumerate((0.3, 0.5, 0.7)):
+    for number, seconds in enumerate((0.35, 0.6)):
         version = f"{RUN}.{10 + number}-1"
         file = make(published, "demo-fault", version, SETUP)
         driver.on(
