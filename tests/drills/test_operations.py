@@ -121,6 +121,7 @@ def test_a_rolling_upgrade_loses_nothing_and_has_one_gateway_away_at_a_time() ->
     assert found.broken == []
 
 
+@pytest.mark.long
 def test_an_upgrade_stops_at_a_gateway_that_does_not_come_back() -> None:
     assert operate("drain", "gw1").ok
     driver.on("gw1", "ip link set lyon0 down")

@@ -17,6 +17,5 @@ def test_a_host_that_reboots_is_what_it_was(host: str) -> None:
     driver.reboot(host)
 
 
-@pytest.mark.long
 def test_nothing_is_to_be_done_after_all_of_them() -> None:
     driver.nothing_is_left_to_do()
