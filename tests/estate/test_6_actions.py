@@ -193,6 +193,8 @@ with base:
     old, number = base.execute("select id, (select max(id) + 1 from actions) from actions where nonce = ?", ("{action.nonce}",)).fetchone()
     base.execute("update actions set id = ?, not_after = not_after + 600 where id = ?", (number, old))
     base.execute("update action_hosts set action_id = ? where action_id = ? and host_id = ?", (number, old, "{host_id}"))
+    # later ones get later numbers, also once this one is forgotten
+    base.execute("update sqlite_sequence set seq = max(seq, ?) where name = 'actions'", (number,))
 P
 """,
     )
