@@ -319,12 +319,12 @@ class Engine:
         put_back = {name: why for name, (state, why) in plan.held.items() if state == "ERROR"}
         # a host goes on without it, and whoever asked for it is told
         good = only is None or put_back.keys().isdisjoint(only)
+        if not self._time.is_over() and packages_rollouts.begin(self._store, ready):
+            self._announce()
         if (not failed or only is None) and not self._time.is_over():
             for name in sorted(rivals):
                 self._log(f"{name}: {plan.remove[name]}")
                 good &= self._steps.remove(self._store.rows()[name])
-        if packages_rollouts.begin(self._store, ready) and not self._time.is_over():
-            self._announce()
         for number, one in enumerate(due, 1):
             if self._time.is_over():
                 self._log(f"the time is over: {len(due) - number + 1} of {len(due)} packages wait for the next start")

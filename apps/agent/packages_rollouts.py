@@ -97,7 +97,8 @@ def keep_to(
 def begin(store: Store, packages: Iterable[str]) -> bool:
     """Note that the host is about to take what rollouts bring among these packages; whether any of that is new.
 
-    A host that comes to its end over it can say nothing afterwards, so whoever rolls out has to hear it before.
+    A host that comes to its end over it can say nothing afterwards, so whoever rolls out has to hear it before. To be
+    called only where something begins now: what was noted once is not said again.
     """
     found = Kept.from_plain(store.fact("kept"))
     reasons = [found.versions[name][2] for name in packages if name in found.versions]

@@ -258,9 +258,10 @@ def signers_here(options: dict, names: dict, public: dict) -> dict:
     unknown = sorted(on_tokens.keys() - {one for holders in names.values() for one in holders})
     if unknown:
         raise BadInput(f"A token is given for {unknown[0]}, who holds no key of this repository; correct tokens.")
-    files = {name: [one for one in holders if one not in on_tokens] for name, holders in names.items()}
-    files = {name: [secret / f"{one}.key" for one in holders] for name, holders in files.items()}
-    files = {name: [path for path in paths if path.exists()] for name, paths in files.items()}
+    files = {
+        name: [path for one in holders if one not in on_tokens and (path := secret / f"{one}.key").exists()]
+        for name, holders in names.items()
+    }
     lines = (
         read(Path(options["passphrase_file"]), 4096, "The passphrase file").splitlines() if any(files.values()) else []
     )

@@ -154,7 +154,8 @@ def test_attack_private_keys_are_nowhere_but_on_their_host(process_watch: Proces
         for place, content in texts.items():
             assert secret.encode() not in content, f"{name} is in {place}"
     for host in driver.MANAGED:
-        # fixed strings from standard input, so that the search itself shows nothing
+        # fixed strings from standard input, so that the search itself shows nothing; grep fails where a file goes away
+        # meanwhile, and where it has searched nothing the host's own keys are missing below
         found = driver.on(
             host,
             "cd /; journalctl --no-pager -o cat > /tmp/journal.txt; "

@@ -211,7 +211,7 @@ def test_an_altered_file_shows_as_drift_and_the_role_puts_it_right(good: str, ro
 def test_what_waits_is_installed_while_the_host_goes_down(folder: Path) -> None:
     """Before the next start, and not by the timer of it."""
     # it would be begun by the timer otherwise; the next start begins the timer again
-    driver.on(HOST, "systemctl stop bocage-agent-upgrade.timer")
+    driver.no_upgrade_by_itself(HOST)
     for version in (EARLY, LATE):
         source = folder / f"demo-late-{version}"
         assert packager(["init", str(source), "--package", "demo-late", "--version", version]) == 0

@@ -64,7 +64,7 @@ def users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     sessions = ((FIRST, "pass"), (SECOND, BROKEN), (THIRD, "pass"))
     made = [make(folder, "demo-session", version, SESSION.replace("{first}", first)) for version, first in sessions]
     serve(*made, *(make(folder, name, FIRST, SETUP) for name in (TOOL, OWN, OTHER)), rules(folder))
-    driver.on(HOST, "systemctl stop bocage-agent-upgrade.timer")
+    driver.no_upgrade_by_itself(HOST)
     forget_users()
     driver.on(HOST, f"groupadd {GROUP}; useradd -m -s /bin/bash -G {GROUP} {ANN}")
     driver.on(HOST, f"useradd -m -s /bin/bash {BOB}; useradd -m -s /bin/bash {EVE}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def test_attack_a_package_that_is_signed_in_part(sleeper: Sleeper) -> None:
         ("bare", {"WAPT/manifest.sha256": None}, "unsigned"),
         ("lent", {"WAPT/certificate.crt": None}, "unsigned"),
     ):
-        said = sleeper.offer(name, lambda path, files=files: rewrite(path, files))  # type: ignore[misc]
+        said = sleeper.offer(name, partial(rewrite, changes=files))
         assert f"Refused ({code})" in said, (name, said)
     nothing_was_done(sleeper)
 
@@ -64,7 +65,7 @@ def test_attack_archives_that_fill_a_disk_or_leave_their_folder(sleeper: Sleeper
         ("twice", {"SETUP.PY": b"x"}, "bad_archive"),
         ("unlisted", {"more": b"x"}, "altered"),
     ):
-        said = sleeper.offer(name, lambda path, files=files: rewrite(path, files))  # type: ignore[misc]
+        said = sleeper.offer(name, partial(rewrite, changes=files))
         assert f"Refused ({code})" in said, (name, said)
     nothing_was_done(sleeper)
 

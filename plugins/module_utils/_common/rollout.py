@@ -193,13 +193,12 @@ def _roll_back(
     """Until every host took it back that reports; whoever comes back later goes by what the last state says."""
     reached = [name for ring in rings[: state.ring + 1] for name in ring]
     undo = tuple(name for name in reached if seen.get(name, Observation()).changed)
-    lost = {name for name in undo if seen[name].silent}
     unknown = {name for name in reached if name not in seen or seen[name].silent}
     over = rollout.expires is not None and now >= rollout.expires
-    if not over and not lost.issuperset(undo):
+    if not over and not unknown.issuperset(undo):
         return Step(state, undo=undo, health=health)
-    kept = listed("; when its tickets ended it was still on ", set(undo) - lost)
-    unheard = listed("; no report of ", lost | unknown)
+    kept = listed("; when its tickets ended it was still on ", set(undo) - unknown)
+    unheard = listed("; no report of ", unknown)
     words = f"{'every host' if not kept and not unheard else 'hosts'} took it back{kept}{unheard}"
     return Step(replace(_move(state, "rolled_back", now, words), reason=state.reason), health=health)
 

@@ -71,11 +71,14 @@ class Observation:
         return since is None or not self.to_audit or (self.audited_at is not None and self.audited_at >= since)
 
     def problem(self, audits: bool) -> str:
+        """Why it failed; one that was switched off before it began is no failure, and is waited for."""
+        if not (self.changed or self.begun):
+            return ""
         if self.error:
             return self.error
         if audits and self.audit_failed:
             return "its audit fails"
-        if not self.silent or not (self.changed or self.begun):
+        if not self.silent:
             return ""
         return (
             "it does not report any more"
@@ -165,9 +168,7 @@ def judge(
 ) -> Health:
     """How the hosts of a ring do. A host nobody has heard of has not changed; audits count from `since` on."""
     changed = [host for host in ring if host in seen and seen[host].changed]
-    # one that was switched off before it began is no failure, and is waited for
-    involved = [host for host in ring if host in seen and (seen[host].changed or seen[host].begun)]
-    failed = {host: reason for host in involved if (reason := seen[host].problem(gates.audits))}
+    failed = {host: reason for host in ring if host in seen and (reason := seen[host].problem(gates.audits))}
     problems = []
     # of the whole ring and not of those that changed so far: one bad host in the first two would be half of them
     allowed = math.floor(len(ring) * gates.failed_percent / 100)

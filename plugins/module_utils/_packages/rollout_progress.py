@@ -53,10 +53,8 @@ def observe(document: RolloutDocument, reports: Mapping[str, Report], now: datet
         told, audited = entry.get("digest"), entry.get("audited_at")
         due = _is_due(document, section)
         late = report.at is not None and (now - report.at).total_seconds() > rollout.gates.silence_seconds
-        begun = told == after and entry.get("begun") is True
         if going_back:
-            changed = told == after or (told == before and due)
-            found[name] = Observation(changed=changed, silent=late, begun=begun)
+            found[name] = Observation(changed=told == after or (told == before and due), silent=late)
             continue
         error = _error(document, section)
         changed = told == after and (bool(error) or not due)
@@ -65,7 +63,7 @@ def observe(document: RolloutDocument, reports: Mapping[str, Report], now: datet
             error=error if changed else "",
             audit_failed=changed and any(_audit(section, one) == "ERROR" for one in document.changing),
             silent=late,
-            begun=begun,
+            begun=told == after and entry.get("begun") is True,
             to_audit="audited_at" in entry,
             audited_at=timestamps.parse(str(audited), f"An audit of {name}") if audited else None,
             metrics=rollout_figures.values(report.sections, [one.name for one in rollout.gates.metrics]),
