@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bocage_agent import packages_hooks, packages_platform, packages_verbs
+from bocage_agent import packages_hooks, packages_platform, packages_rollouts, packages_verbs
 from bocage_agent.packages_engine import Engine
 from bocage_agent.packages_runner import Runner
 from bocage_agent.packages_store import Store
@@ -86,6 +86,18 @@ def test_nothing_goes_for_what_has_no_time_to_come(host: Host) -> None:
     host.changes["require"] = ["b"]
     assert upgrade(host, TimeLeft(0)) is False
     assert host.states()["a"][1] == "1"
+
+
+def test_nothing_is_told_to_begin_when_the_time_is_over(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was noted once is not said again, so that it would be missing where the change does begin."""
+    asked: list[list[str]] = []
+    monkeypatch.setattr(packages_rollouts, "begin", lambda _store, names: asked.append(sorted(names)))
+    host.library.add("a", "1", touching(made(host, "a")))
+    host.changes["require"] = ["a"]
+    assert upgrade(host, TimeLeft(0)) is False
+    assert asked == []
+    assert upgrade(host, TimeLeft()) is True
+    assert asked == [["a"]]
 
 
 def test_a_hook_is_cut_off_at_the_end_of_the_time_and_done_again_after_the_start(host: Host) -> None:
