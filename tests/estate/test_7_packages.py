@@ -49,17 +49,17 @@ def audit():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("packages")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where packages are made; from the first of them on, the host of these tests takes none by itself."""
+    driver.no_upgrade_by_itself("desk1")
+    yield tmp_path_factory.mktemp("packages")
+    driver.on("desk1", "systemctl start bocage-agent-upgrade.timer")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def trusted() -> Iterator[None]:
+def trusted() -> None:
     """The estate trusts a root of packages; hub and cache serve, and every host looks."""
     driver.serve_packages()
-    driver.no_upgrade_by_itself("desk1")
-    yield
-    driver.on("desk1", "systemctl start bocage-agent-upgrade.timer")
 
 
 def signed(folder: Path, version: str, last: str = "true", who: str = "developer") -> Path:

@@ -15,6 +15,7 @@ from typing import Any
 
 import driver
 import pytest
+from bocage_core._packages import repository_layout as layout
 from driver import AGENT
 from packages_made import copied, make, publish, serve
 
@@ -95,33 +96,38 @@ def test_of_two_agents_at_once_the_second_says_who_is_at_work() -> None:
     assert state()["last_problem"] == ""
 
 
-# Ends the publisher's program so many seconds after it was begun, as a power cut would do it.
+# Ends the publisher's program as soon as this path is there, as a power cut would do it.
 KILLER = """
-import os, signal, sys, time
+import os, signal, sys
 from pathlib import Path
-while True:
+def publishers():
     for place in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = place.read_bytes().split(bytes(1))
         except OSError:
             continue
         if b"commit" in words and any(word.endswith(b"/bocage-package") for word in words):
-            time.sleep(float(sys.argv[1]))
-            os.kill(int(place.parent.name), signal.SIGKILL)
-            raise SystemExit
-    time.sleep(0.005)
+            yield int(place.parent.name)
+while not (found := list(publishers())):
+    pass
+while not os.path.exists(sys.argv[1]):
+    pass
+for process in found:
+    os.kill(process, signal.SIGKILL)
 """
+# While a change is gathered it has not happened; from the next name on it will.
+MOMENTS = (f"/srv/bocage/packages/.{layout.PENDING}", f"/srv/bocage/packages/{layout.PENDING}")
 
 
 def test_a_publisher_that_is_killed_leaves_what_was_served_and_is_begun_again(published: Path) -> None:
     killed = 0
-    for number, seconds in enumerate((0.35, 0.6)):
+    for number, moment in enumerate(MOMENTS):
         version = f"{RUN}.{10 + number}-1"
         file = make(published, "demo-fault", version, SETUP)
         driver.on(
             "hub1",
             f"cat > /run/demo-killer.py <<'P'\n{KILLER}\nP\n"
-            f"systemd-run --quiet --collect --unit=demo-killer python3 /run/demo-killer.py {seconds}",
+            f"systemd-run --quiet --collect --unit=demo-killer --nice=-20 python3 /run/demo-killer.py {moment}",
         )
         run = publish(file)
         driver.on("hub1", "systemctl stop demo-killer; rm /run/demo-killer.py", check=False)
