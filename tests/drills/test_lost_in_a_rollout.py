@@ -3,29 +3,35 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import driver
 import pytest
 from packages_made import make, serve
+from rollouts_made import Rollout
 
 # Of this run: a host takes no version below one that it had, also where the lab was kept.
 RUN = int(time.time()) // 60
 FIRST, DEADLY = (f"{RUN}.{number}-1" for number in range(2))
-NAME = f"deadly-{RUN}"
 HOST = "desk1"
-SERVED = "/srv/bocage/packages/public/targets/rollouts"
 SETUP = """
 def install():
     run({command})
     write("/opt/demo-lost/version", control["version"])
 """
+ROLLOUT = Rollout(
+    f"deadly-{RUN}",
+    {
+        "rings": [{"name": "pilots", "hosts": [HOST]}, {"name": "rest", "share_percent": 100}],
+        # of one host a ring waited for ever, and with a small sample the next one opened
+        "gates": {"soak_seconds": 1, "silence_seconds": 60, "sample_percent": 1},
+    },
+    {"rollout_pause_seconds": 10, "rollout_patience_seconds": 5, "rollout_busy_seconds": 5},
+)
 HANG = '["sh", "-c", "mkdir -p /opt/demo-lost; touch /opt/demo-lost/dying; sleep 600"]'
 
 
@@ -42,31 +48,6 @@ def lost() -> Iterator[None]:
     driver.on(HOST, f"{driver.AGENT} remove demo-lost --ensure --wait 60; rm -rf /opt/demo-lost", check=False)
 
 
-def rollout(command: str, file: Path | None = None, rounds: int = 1) -> driver.Run:
-    definition = {
-        "files": [str(file)],
-        "rings": [{"name": "pilots", "hosts": [HOST]}, {"name": "rest", "share_percent": 100}],
-        # of one host a ring waited for ever, and with a small sample the next one opened
-        "gates": {"soak_seconds": 1, "silence_seconds": 60, "sample_percent": 1},
-    }
-    extra: dict[str, Any] = {
-        "rollout": NAME,
-        "rollout_command": command,
-        "rollout_rounds": rounds,
-        "rollout_pause_seconds": 10,
-        "rollout_patience_seconds": 5,
-        "rollout_busy_seconds": 5,
-        "package_rollouts": {NAME: definition},
-    }
-    return driver.playbook("playbooks/rollout.yml", extra=extra)
-
-
-def state() -> dict[str, Any]:
-    raw = driver.on("hub1", f'cat "$(ls -t {SERVED}/*.{NAME}.json | head -1)"')
-    found: dict[str, Any] = json.loads(raw)["state"]
-    return found
-
-
 @pytest.mark.long
 def test_a_host_that_ends_over_a_change_ends_the_rollout(lost: None, tmp_path: Path) -> None:
     driver.serve_packages()
@@ -75,15 +56,15 @@ def test_a_host_that_ends_over_a_change_ends_the_rollout(lost: None, tmp_path: P
     assert f"demo-lost {FIRST}: install finished" in said, said
     killer = threading.Thread(target=cut_power)
     killer.start()
-    run = rollout("start", make(tmp_path, "demo-lost", DEADLY, SETUP.replace("{command}", HANG)))
+    run = ROLLOUT.run("start", file=make(tmp_path, "demo-lost", DEADLY, SETUP.replace("{command}", HANG)))
     killer.join()
     assert run.ok, run.failures
-    assert state()["phase"] == "running", state()
+    assert ROLLOUT.state()["phase"] == "running", ROLLOUT.state()
     listed = driver.inventory_list()[0]["_meta"]["hostvars"][HOST]["reported"]["sections"]["packages"]["rollouts"]
-    assert listed[NAME]["begun"] is True and listed[NAME]["taken"] is True, listed
-    run = rollout("step", rounds=12)
+    assert listed[ROLLOUT.name]["begun"] is True and listed[ROLLOUT.name]["taken"] is True, listed
+    run = ROLLOUT.run("step", rounds=12)
     assert run.ok, run.failures
-    found = state()
+    found = ROLLOUT.state()
     assert found["phase"] == "rolled_back" and found["ring"] == 0, found
     assert f"{HOST}: it began to take the change and does not report any more" in found["reason"]
     assert found["history"][-1].endswith(f"rolled back: hosts took it back; no report of {HOST}")
@@ -94,4 +75,4 @@ def test_a_host_that_ends_over_a_change_ends_the_rollout(lost: None, tmp_path: P
     driver.eventually(lambda: driver.answers_ssh(HOST), 60, f"{HOST} answers again")
     driver.on(HOST, f"{driver.AGENT} upgrade --wait 60 2>&1", check=False, timeout=120)
     assert driver.on(HOST, "cat /opt/demo-lost/version") == FIRST
-    assert rollout("end").ok
+    assert ROLLOUT.run("end").ok

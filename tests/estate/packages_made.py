@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import driver
 from bocage_packager.main import main as packager
@@ -13,10 +14,12 @@ TRUST = driver.INVENTORY / "trust" / "packages"
 SECRETS = driver.ROOT / ".lab" / "trust" / "packages"
 
 
-def make(folder: Path, package: str, version: str, setup: str, who: str = "developer") -> Path:
-    """A signed package in `folder`."""
+def make(folder: Path, package: str, version: str, setup: str, who: str = "developer", **control: str) -> Path:
+    """A signed package in `folder`, with more fields of its control."""
     source = folder / f"{package}-{version}"
     assert packager(["init", str(source), "--package", package, "--version", version]) == 0
+    with (source / "WAPT" / "control").open("a") as stream:
+        stream.writelines(f"{name:<18}: {value}\n" for name, value in control.items())
     (source / "setup.py").write_text(textwrap.dedent(setup))
     sign(folder, source, who)
     return folder / f"{package}_{version}_PROD.wapt"
@@ -28,10 +31,9 @@ def sign(folder: Path, source: Path, who: str = "developer") -> None:
     assert packager(["sign", str(source), *(str(word) for word in words)]) == 0
 
 
-def publish(*files: Path) -> driver.Run:
-    return driver.playbook(
-        "playbooks/publish_package.yml", extra={"publish_packages": [{"file": str(one)} for one in files]}
-    )
+def publish(*files: Path, **extra: Any) -> driver.Run:
+    packages = [{"file": str(one)} for one in files]
+    return driver.playbook("playbooks/publish_package.yml", extra={"publish_packages": packages, **extra})
 
 
 def copied() -> None:

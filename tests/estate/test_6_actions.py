@@ -13,12 +13,13 @@ from typing import Any
 
 import driver
 import pytest
-from bocage_core._common import timestamps
+from bocage_core._common import canonical, timestamps
 from bocage_core._state import action as actions
 from bocage_core._state.action import Action
 
 DATABASE = "/var/lib/bocage-registry/registry.db"
 SCANNER = Path(__file__).parent / "scan_ports.py"
+LATE = "2099-01-01T00:00:00Z"
 # Every address of a managed host that is no management, by who looks at it from outside of the overlay.
 OUTSIDE = {
     "nat1": [
@@ -180,6 +181,55 @@ def test_attack_action_replayed_through_the_registry() -> None:
     forge(action, host_id)
     driver.eventually(lambda: sum(section(host)["refused"].values()) == refusals + 2, 60, "and when it had ended")
     assert section(host)["answers"][action.nonce] == before["answers"][action.nonce]
+
+
+def test_attack_an_altered_action() -> None:
+    """root on the hub makes of a signed action what he likes: another verb, another end, a host that was not asked."""
+    host, other = "desk1", "tele1"
+    ids = host_ids()
+    action, envelope = make(host)
+    assert hand_over(envelope)[0] == 200
+    driver.eventually(lambda: section(host)["answers"].get(action.nonce, {}).get("state") == "done", 10, "it is done")
+    before = {one: section(one) for one in (host, other)}
+    signed = json.loads(envelope)
+    for number, (asked, change) in enumerate(
+        ((host, {"verb": "upgrade"}), (host, {"not_after": LATE}), (other, {"host_ids": [ids[other]]}))
+    ):
+        altered = {**opened(signed), "nonce": os.urandom(16).hex(), **change}
+        relay(altered["nonce"], ids[asked], {**signed, "payload": base64.b64encode(canonical.dumps(altered)).decode()})
+        expected = number + 1 if asked == host else 1
+        # the host looks again at the end of its long poll
+        driver.eventually(
+            lambda asked=asked, expected=expected: unsigned(asked) == unsigned(asked, before[asked]) + expected,
+            60,
+            f"{asked} refuses what nobody has signed",
+        )
+        assert section(asked)["answers"] == before[asked]["answers"]
+        assert driver.on(asked, f"systemctl list-units --all --no-legend 'bocage-action-{altered['nonce']}*'") == ""
+
+
+def unsigned(host: str, found: dict[str, Any] | None = None) -> int:
+    """How many actions a host refused for their signatures, now or by an earlier section."""
+    count: int = (section(host) if found is None else found)["refused"].get("bad_signature", 0)
+    return count
+
+
+def relay(nonce: str, host_id: str, envelope: dict[str, Any]) -> None:
+    """root on the hub lets the registry hand out whatever he likes."""
+    driver.on(
+        "hub1",
+        f"""/usr/bin/python3 - <<'P'
+import sqlite3, time
+base = sqlite3.connect("{DATABASE}", timeout=20)
+with base:
+    made = base.execute(
+        "insert into actions (nonce, not_after, envelope) values (?, ?, ?)",
+        ("{nonce}", int(time.time()) + 60, {json.dumps(envelope).encode()!r}),
+    )
+    base.execute("insert into action_hosts (host_id, action_id) values (?, ?)", ("{host_id}", made.lastrowid))
+P
+""",
+    )
 
 
 def forge(action: Action, host_id: str) -> None:

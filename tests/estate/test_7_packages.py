@@ -25,7 +25,8 @@ from packages_made import SECRETS, TRUST, copied, make, publish
 
 REPOSITORY = "/srv/bocage/packages"
 # Of this run: a host takes no version below one that it had, also where the lab was kept.
-FIRST, SECOND, BROKEN, MENDED, THIRD, SOFTWARE, FOURTH = (f"{int(time.time()) // 60}.{number}-1" for number in range(7))
+RUN = int(time.time()) // 60
+FIRST, SECOND, BROKEN, MENDED, THIRD, SOFTWARE, FOURTH, FIFTH = (f"{RUN}.{number}-1" for number in range(8))
 SETUP = '''
 UNIT = """[Unit]
 Description=A demonstration
@@ -329,6 +330,28 @@ def test_the_module_of_the_repository_finds_all_fresh() -> None:
     for arguments in (("--check",), ()):
         again = module("wrs1", "package_repository", *arguments, command="replicate", upstream=upstream)
         assert (again["changed"], again["steps"]) == (False, []), again
+
+
+def test_what_is_about_to_end_is_told_before_it_does(folder: Path) -> None:
+    """A timestamp of eleven hours, and nobody who would sign it again: who serves it says so, and playbooks warn."""
+
+    def expiring() -> list[str]:
+        driver.on("hub1", "systemctl start bocage-agent-report")
+        found: list[str] = inventory().get("packages_expiring", {}).get("hosts", [])
+        return found
+
+    driver.on("hub1", "systemctl stop bocage-package-upkeep.timer")
+    try:
+        run = publish(signed(folder, FIFTH), package_repository_timestamp_hours=11)
+        assert run.ok, run.failures
+        assert expiring() == ["hub1"]
+        run = driver.playbook("playbooks/packages.yml", "--limit desk1,hub1", "--check")
+        assert run.ok, run.failures
+        (told,) = [line for line in run.stdout.splitlines() if "WARNING: something ends" in line]
+        assert "hub1 serves: The timestamp ends at 2" in told and "has to be signed by the publisher before" in told
+    finally:
+        driver.on("hub1", "systemctl start bocage-package-upkeep bocage-package-upkeep.timer")
+    assert expiring() == []
 
 
 def test_an_author_tries_a_package_in_a_container(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

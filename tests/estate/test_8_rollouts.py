@@ -7,19 +7,17 @@ import json
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import driver
 import evidence
 import pytest
 from bocage_core._common import timestamps
 from packages_made import make, serve
+from rollouts_made import Rollout, end_earlier_ones, upgrade
 
-SERVED = "/srv/bocage/packages/public/targets"
 # Of this run: a host takes no version below one that it had, also where the lab was kept.
 RUN = int(time.time()) // 60
 FIRST, GOOD, BAD = (f"{RUN}.{number}-1" for number in range(3))
-NAMES = {GOOD: f"good-{RUN}", BAD: f"bad-{RUN}"}
 HAVE_IT = ("desk1", "tele1", "wrs1")
 SETUP = '''
 UNIT = """[Unit]
@@ -45,6 +43,8 @@ RINGS = [
     {"name": "homes", "hosts": ["tele1"]},
     {"name": "rest", "share_percent": 100},
 ]
+GATES = {"soak_seconds": 1}
+GOOD_ONE, BAD_ONE = (Rollout(f"{name}-{RUN}", {"rings": RINGS, "gates": GATES}) for name in ("good", "bad"))
 
 
 @pytest.fixture(scope="module")
@@ -56,41 +56,8 @@ def signed(folder: Path, version: str, program: str = "/bin/sleep infinity") -> 
     return make(folder, "demo-clock", version, SETUP.replace("{program}", program))
 
 
-def end_earlier_ones() -> None:
-    """In a lab that was kept, a rollout of an earlier run may hold the package of these tests."""
-    listed = driver.on("hub1", f"ls {SERVED}/rollouts 2>/dev/null", check=False).split()
-    for name in {one.split(".")[1] for one in listed}:
-        for command in ("abort", "end"):
-            driver.playbook("playbooks/rollout.yml", extra={"rollout": name, "rollout_command": command})
-
-
-def rollout(version: str, command: str, rounds: int = 1, file: Path | None = None, rings: str = "") -> driver.Run:
-    definition = {"files": [str(file)], "rings": RINGS, "gates": {"soak_seconds": 1}}
-    name = NAMES[version]
-    extra: dict[str, Any] = {
-        "rollout": name,
-        "rollout_command": command,
-        "rollout_rounds": rounds,
-        "rollout_pause_seconds": 2,
-        "rollout_rings": rings,
-        "package_rollouts": {name: definition},
-    }
-    return driver.playbook("playbooks/rollout.yml", extra=extra)
-
-
-def state(version: str) -> dict[str, Any]:
-    """How a rollout stands, as the publisher serves it now."""
-    raw = driver.on("hub1", f'cat "$(ls -t {SERVED}/rollouts/*.{NAMES[version]}.json | head -1)"')
-    found: dict[str, Any] = json.loads(raw)["state"]
-    return found
-
-
 def has(host: str) -> str:
     return driver.on(host, "systemctl is-active demo-clock; cat /opt/demo-clock/version", check=False).split()[-1]
-
-
-def upgrade(host: str) -> str:
-    return driver.on(host, f"{driver.AGENT} upgrade --wait 60 2>&1", check=False, timeout=120)
 
 
 def ever_had(host: str, version: str) -> bool:
@@ -117,38 +84,38 @@ def installed(folder: Path) -> None:
 
 def test_nobody_takes_what_the_ring_has_not(folder: Path) -> None:
     """The first ring has it at once, and no other host, however often it looks."""
-    run = rollout(GOOD, "start", file=signed(folder, GOOD))
+    run = GOOD_ONE.run("start", file=signed(folder, GOOD))
     assert run.ok, run.failures
     assert has("desk1") == GOOD
     for host in ("tele1", "wrs1"):
         upgrade(host)
         assert has(host) == FIRST
-    assert state(GOOD)["phase"] == "running" and state(GOOD)["ring"] == 0
+    assert GOOD_ONE.state()["phase"] == "running" and GOOD_ONE.state()["ring"] == 0
     driver.on("tele1", "systemctl start bocage-agent-report")
     assert "tele1" in driver.inventory_list()[0]["ring_2_pending"]["hosts"]
 
 
 def test_it_stands_still_while_it_is_paused() -> None:
     for command, phase in (("pause", "paused"), ("step", "paused"), ("resume", "running")):
-        run = rollout(GOOD, command)
+        run = GOOD_ONE.run(command)
         assert run.ok, run.failures
-        assert (state(GOOD)["phase"], state(GOOD)["ring"]) == (phase, 0), command
+        assert (GOOD_ONE.state()["phase"], GOOD_ONE.state()["ring"]) == (phase, 0), command
 
 
 def test_two_rings_are_compared() -> None:
-    run = rollout(GOOD, "diff", rings="pilots,rest")
+    run = GOOD_ONE.run("diff", rollout_rings="pilots,rest")
     assert run.ok, run.failures
     assert f'"pilots": "{GOOD}"' in run.stdout and f'"rest": "{FIRST}"' in run.stdout
-    run = rollout(GOOD, "diff", rings="pilots,tenth")
+    run = GOOD_ONE.run("diff", rollout_rings="pilots,tenth")
     assert [
         words for _host, _task, words in run.failures if "has no ring tenth; there are: pilots, homes, rest." in words
     ]
 
 
 def test_a_good_package_goes_through_three_rings() -> None:
-    run = rollout(GOOD, "step", rounds=10)
+    run = GOOD_ONE.run("step", rounds=10)
     assert run.ok, run.failures
-    found = state(GOOD)
+    found = GOOD_ONE.state()
     assert found["phase"] == "done", found
     opened = [line.split(" ring ")[1].split()[0] for line in found["history"] if " opened" in line]
     assert opened == ["pilots", "homes", "rest"]
@@ -157,9 +124,9 @@ def test_a_good_package_goes_through_three_rings() -> None:
 
 def test_a_bad_package_ends_in_the_first_ring_and_is_taken_back(folder: Path) -> None:
     """It installs well, and then its service dies: the audit says so, the gate stops it, the tickets bring it back."""
-    run = rollout(BAD, "start", rounds=10, file=signed(folder, BAD, "/bin/false"))
+    run = BAD_ONE.run("start", rounds=10, file=signed(folder, BAD, "/bin/false"))
     assert run.ok, run.failures
-    found = state(BAD)
+    found = BAD_ONE.state()
     assert found["phase"] == "rolled_back", found
     assert found["ring"] == 0 and "desk1: its audit fails" in found["reason"], found
     assert driver.on("desk1", "systemctl is-active demo-clock").strip() == "active"
@@ -174,10 +141,11 @@ def test_a_bad_package_ends_in_the_first_ring_and_is_taken_back(folder: Path) ->
 
 
 def test_after_its_end_nobody_takes_it_either() -> None:
-    run = rollout(BAD, "end")
+    run = BAD_ONE.run("end")
     assert run.ok, run.failures
     upgrade("desk1")
     assert has("desk1") == GOOD
-    assert driver.on("hub1", f"ls {SERVED}/base | grep -c demo-clock_{BAD}", check=False).strip() in ("0", "1")
-    run = rollout(BAD, "end")
+    offered = driver.on("desk1", f"{driver.AGENT} search demo-clock")
+    assert GOOD in offered and BAD not in offered, offered
+    run = BAD_ONE.run("end")
     assert [words for _host, _task, words in run.failures if "has no rollout" in words]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import driver
@@ -130,19 +131,24 @@ def test_attack_endless_data() -> None:
     assert time.monotonic() - begun < 60
 
 
-def test_attack_slow_retrieval() -> None:
-    """A trickle of bytes, so that the update never ends."""
+@contextmanager
+def web_server(change: str) -> Iterator[None]:
+    """The web server of the site's copy with a change of its settings, as a script of sed."""
     settings = f"{ONLINE}/nginx.conf"
-    driver.on(
-        "wrs1", f"cp {settings} /srv/nginx.conf && sed -i 's/sendfile on;/sendfile on; limit_rate 20;/' {settings}"
-    )
+    driver.on("wrs1", f"cp {settings} /srv/nginx.conf && sed -i '{change}' {settings}")
     driver.on("wrs1", "systemctl restart bocage-package-repository")
-    begun = time.monotonic()
     try:
-        refused("slow", "per second", "took")
-        assert time.monotonic() - begun < 200
+        yield
     finally:
         driver.on("wrs1", f"mv /srv/nginx.conf {settings} && systemctl restart bocage-package-repository")
+
+
+def test_attack_slow_retrieval() -> None:
+    """A trickle of bytes, so that the update never ends."""
+    begun = time.monotonic()
+    with web_server("s/sendfile on;/sendfile on; limit_rate 20;/"):
+        refused("slow", "per second", "took")
+    assert time.monotonic() - begun < 200
 
 
 def test_attack_keys_that_nobody_signed() -> None:
@@ -154,10 +160,16 @@ def test_attack_keys_that_nobody_signed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "word"), [("+0", "not the one that was signed"), ("+1", "bytes that are due"), ("-1", "ended after")]
+    ("length", "word"),
+    [
+        ("+0", "not the one that was signed"),
+        ("+1", "bytes that are due"),
+        ("+20G", "bytes that are due"),
+        ("-1", "ended after"),
+    ],
 )
 def test_attack_wrong_software_under_the_right_name(length: str, word: str) -> None:
-    """A package that a developer did sign, in the place of another one: as long, longer and shorter than that.
+    """A package that a developer did sign, in the place of another one: as long, longer, without an end, and shorter.
 
     What came of the shorter one stays for the next try; the honest copy, asked last, ends well from there.
     """
@@ -166,6 +178,15 @@ def test_attack_wrong_software_under_the_right_name(length: str, word: str) -> N
     driver.on("wrs1", f"cp --remove-destination {old} {new}")
     driver.on("wrs1", f"truncate -r /srv/new/targets/base/*.demo-safe_{SECOND}_PROD.wapt -s {length} {new}")
     refused(word)
+
+
+def test_attack_slow_retrieval_of_a_package() -> None:
+    """What is listed comes as ever, and the package itself in a trickle."""
+    driver.on("desk1", f"{driver.AGENT} clean")
+    begun = time.monotonic()
+    with web_server("s/location \\/ {/location ~ [.]wapt$ { limit_rate 20; }\\n    location \\/ {/"):
+        refused("bytes in 1")
+    assert time.monotonic() - begun < 60
 
 
 def test_attack_freeze() -> None:

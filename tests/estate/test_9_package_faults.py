@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What no attacker does to a host: a full disk, a clock that is a year off, two agents at once.
+"""What no attacker does to a host: a full disk, a clock that is a year off, two agents at once, software that breaks.
 
 Each is told in a sentence, changes nothing, and the next run goes on as if it had not been.
 """
@@ -21,11 +21,14 @@ from packages_made import copied, make, publish, serve
 
 # Of this run: a host takes no version below one that it had, also where the lab was kept.
 RUN = int(time.time()) // 60
-FIRST, SECOND = (f"{RUN}.{number}-1" for number in range(2))
+FIRST, SECOND, THIRD = (f"{RUN}.{number}-1" for number in range(3))
 SETUP = """
 def install():
     run(["sleep", "3"])
     write("/opt/demo-fault/version", control["version"])
+
+def audit():
+    return "OK" if run_notfatal(["cat", "/opt/demo-fault/version"]).strip() == control["version"] else "ERROR"
 """
 
 
@@ -94,6 +97,28 @@ def test_of_two_agents_at_once_the_second_says_who_is_at_work() -> None:
     assert "Another agent works with packages on this host (process" in said, said
     assert installed() == SECOND
     assert state()["last_problem"] == ""
+
+
+def test_what_breaks_later_is_found_by_the_audit_that_the_package_asks_for(published: Path) -> None:
+    """No sooner than it asks for; the report says so, and so does the inventory."""
+
+    def looked() -> dict[str, Any]:
+        agent("upgrade")
+        found: dict[str, Any] = state()["packages"]["demo-fault"]
+        return found
+
+    serve(make(published, "demo-fault", THIRD, SETUP, audit_schedule="1m"))
+    assert looked()["audit"] == "OK", "a schedule that has no audit yet is due"
+    driver.on("desk1", "echo broken > /opt/demo-fault/version")
+    assert looked()["audit"] == "OK", "it is not due again"
+    time.sleep(61)
+    found = looked()
+    assert found["audit"] == "ERROR", found
+    driver.on("desk1", "systemctl start bocage-agent-report")
+    assert "desk1" in driver.inventory_list()[0]["drift_packages"]["hosts"]
+    driver.on("desk1", f"echo {THIRD} > /opt/demo-fault/version")
+    agent("audit")
+    assert state()["packages"]["demo-fault"]["audit"] == "OK"
 
 
 # Ends the publisher's program as soon as this path is there, as a power cut would do it.
