@@ -132,14 +132,17 @@ def rollouts(store: Store, rows: Mapping[str, Row]) -> dict[str, Any]:
     packages, begun = of_rollouts(store, rows), store.fact("begun") or {}
     found: dict[str, Any] = {name: dict(one) for name, one in (store.fact("rollouts") or {}).items()}
     for rollout, entry in found.items():
-        audits = [
-            rows[package].audited_at for package, one in packages.items() if one.startswith(f"rollout {rollout},")
-        ]
+        audits = [rows[package].audited_at for package, reason in packages.items() if is_of(rollout, reason)]
         if audits:
             entry["audited_at"] = None if None in audits else min(one for one in audits if one)
         if begun.get(rollout) == entry["digest"]:
             entry["begun"] = True
     return found
+
+
+def is_of(rollout: str, reason: str) -> bool:
+    """Whether a rollout is why a package is kept to a version."""
+    return reason.startswith(f"rollout {rollout},")
 
 
 def of_rollouts(store: Store, rows: Mapping[str, Row]) -> dict[str, str]:

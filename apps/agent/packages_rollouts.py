@@ -16,6 +16,7 @@ from bocage_core._packages import rollout_document
 from bocage_core._packages.versions import Version
 
 from .packages_ports import Offer
+from .packages_report import is_of
 from .packages_store import Store
 
 
@@ -103,9 +104,7 @@ def begin(store: Store, packages: Iterable[str]) -> bool:
     found = Kept.from_plain(store.fact("kept"))
     reasons = [found.versions[name][2] for name in packages if name in found.versions]
     begun = {
-        name: one["digest"]
-        for name, one in found.rollouts.items()
-        if any(reason.startswith(f"rollout {name},") for reason in reasons)
+        name: one["digest"] for name, one in found.rollouts.items() if any(is_of(name, reason) for reason in reasons)
     }
     before = store.fact("begun") or {}
     if begun.items() <= before.items():

@@ -187,7 +187,8 @@ def _said(problem: Problem, group: Sequence[Fact]) -> str:
     fact = group[0]
     if isinstance(fact, Wanted):
         return f"{fact.origin} needs {worded(fact.request)}{_missing(problem, fact.request)}"
-    versions = [str(other.candidate.version) for other in group if not isinstance(other, Wanted)]
+    found = (other.candidate.version for other in group if not isinstance(other, Wanted))
+    versions = [str(version) for version in sorted(found, reverse=True)]
     who = f"{fact.candidate.label} {_listed(versions)}"
     several = len(versions) > 1
     if isinstance(fact, Conflicts):

@@ -132,3 +132,9 @@ def test_a_reason_that_is_too_long_is_cut() -> None:
     assert "; and 19 more. Ask for" in str(caught.value)
     assert "there is no such package" in str(caught.value)
     assert len(caught.value.facts) == 31
+
+
+def test_versions_are_told_newest_first_whatever_was_tried_first() -> None:
+    repository: list[Row] = [["a", f"{number}-0", "b(=9)"] for number in (1, 2, 3)]
+    with pytest.raises(Impossible, match=r"a 3-0, 2-0 and 1-0 need b \(= 9\)"):
+        solved(repository, "a", installed=[["a", "1-0", "b(=9)"]])
