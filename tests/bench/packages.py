@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import json
 import os
 import re
 import resource
@@ -38,6 +39,7 @@ from bocage_core._packages import acceptance, control, repository_edit, reposito
 from bocage_core._packages import repository_layout as layout  # noqa: E402
 from bocage_core._packages import tuf_library as tuf  # noqa: E402
 from bocage_core._packages.certificates import Trust  # noqa: E402
+from bocage_core._packages.repository_cache import Target  # noqa: E402
 from figures import figure  # noqa: E402
 from party_maker import AT  # noqa: E402
 from runs import BenchError, run, say  # noqa: E402
@@ -80,7 +82,9 @@ def turns(rounds: int, *works: Callable[[], object]) -> list[float]:
 
 
 def verify(folder: Path) -> None:
-    """A package of 256 MiB, verified from its archive to its signatures, beside sha256sum of the same file."""
+    """A package of 256 MiB, verified from its archive to its signatures, beside sha256sum of the same file; then the
+    whole rule of a host, which also compares the archive with the one that the repository lists.
+    """
     package = package_maker.build(folder, {"setup.py": b"print(1)\n", "data.bin": os.urandom(256 * MEGABYTE)})
     trust = Trust((package_maker.ROOT.certificate,))
     size = package.stat().st_size / MEGABYTE
@@ -92,10 +96,28 @@ def verify(folder: Path) -> None:
         with package.open("rb") as stream:
             hashlib.file_digest(stream, "sha256")
 
-    ours, theirs, python = turns(ROUNDS, lambda: acceptance.verify_package(package, trust, AT), bare, library)
+    target, standing = listed(package), acceptance.Standing("host", "", (), ())
+    ours, whole, theirs, python = turns(
+        ROUNDS,
+        lambda: acceptance.verify_package(package, trust, AT),
+        lambda: acceptance.accept(package, target, trust, AT, standing),
+        bare,
+        library,
+    )
     figure("packages.verify.megabytes_per_second", size / ours, "MiB/s", size / theirs)
     figure("packages.verify.ratio_to_sha256", ours / theirs, "ratio")
     figure("packages.verify.ratio_to_python_sha256", ours / python, "ratio")
+    figure("packages.accept.megabytes_per_second", size / whole, "MiB/s", size / theirs)
+    figure("packages.accept.ratio_to_sha256", whole / theirs, "ratio")
+
+
+def listed(package: Path) -> Target:
+    """The package as a repository lists it."""
+    raw = package_maker.contents(package)["WAPT/control"]
+    said = target_custom.from_control(control.parse_control(raw).fields, raw).to_dict()
+    with package.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return Target(f"base/{package.name}", package.stat().st_size, digest, "base", True, json.dumps(said))
 
 
 def index(folder: Path) -> None:
