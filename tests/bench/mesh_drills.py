@@ -112,9 +112,14 @@ def report(folder: Path, demand: bool = True) -> None:
         raise BenchError("\n".join(problems))
 
 
-def read_evidence(path: Path, reads: Sequence[Read]) -> tuple[str, list[float]]:
-    """When a drill was made, and its figures; raises BenchError where the file is not there or is no evidence."""
-    how = "make one with make bench BENCH=mesh, or with make drills."
+def read_evidence(
+    path: Path, reads: Sequence[Read], maker: str = "make bench BENCH=mesh, or with make drills"
+) -> tuple[str, list[float]]:
+    """When a drill was made, and its figures; raises BenchError where the file is not there or is no evidence.
+
+    `maker` is what makes it, for the sentence of that error.
+    """
+    how = f"make one with {maker}."
     try:
         found: dict[str, Any] = json.loads(path.read_text())
         made_at = datetime.fromisoformat(found["made_at"]).isoformat()
