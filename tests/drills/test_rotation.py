@@ -17,8 +17,6 @@ sys.path.insert(0, str(ROOT / "tests/bench"))
 
 from figures import figure  # noqa: E402
 
-# of minutes; scenario rotation shows it in small
-pytestmark = pytest.mark.long
 ROTATE = "playbooks/rotate_keys.yml"
 TRUST = ROOT / "inventories/lab/trust"
 # hosts over the overlay, and a server of the LAN through the gateways, routed and translated
@@ -77,6 +75,7 @@ def test_afterwards_everything_is_right_and_nothing_changes() -> None:
     driver.nothing_is_left_to_do()
 
 
+@pytest.mark.long
 def test_with_a_sleeper_it_waits_and_is_given_up() -> None:
     before = state()["new"]
     run = driver.playbook(ROTATE, "-e rotation=start", "--limit '!tele1'")
