@@ -34,7 +34,8 @@ options:
   command:
     description:
       - V(keys) makes the keys of snapshot and timestamp where they are missing.
-      - V(export) writes the metadata that is served into O(output), for M(bocage.fleet.package_change).
+      - V(export) writes the metadata that is served into O(output), for M(bocage.fleet.package_change). A change that was
+        interrupted is carried out before, unless O(finish) is false, since no other can be made until it is served.
       - V(publish) takes in O(change); the first one begins the repository.
       - V(init) does that only where there is no repository yet.
       - V(replicate) brings a copy up to date from the first of O(upstream) that is good.
@@ -57,6 +58,10 @@ options:
   output:
     description: File for what is exported, on this host.
     type: path
+  finish:
+    description: Whether O(command=export) carries out a change that was interrupted; never in check mode.
+    type: bool
+    default: true
   upstream:
     description: URLs, or folders that are served, to copy from; the best one first.
     type: list
@@ -111,6 +116,10 @@ exists:
   description: Whether there is a repository.
   type: bool
   returned: with O(command=export)
+finished:
+  description: Whether a change that was interrupted was carried out before.
+  type: bool
+  returned: with O(command=export)
 new:
   description: Whether the change begins a repository.
   type: bool
@@ -163,16 +172,24 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import BocageError, opening
 from ansible_collections.bocage.fleet.plugins.module_utils._packages import publisher_calls
+from ansible_collections.bocage.fleet.plugins.module_utils._packages import repository_layout as layout
 
 # What a repository that was begun serves.
 SERVED = "public/metadata/timestamp.json"
 RETURNED = ("exists", "new", "public", "source", "failures", "expiries")
 
 
-def ask(module: AnsibleModule, plan: bool) -> dict:
-    words = publisher_calls.words(module.params, plan=plan, administrator=os.geteuid() == 0)
+def ask(module: AnsibleModule, plan: bool, **other: str) -> dict:
+    words = publisher_calls.words({**module.params, **other}, plan=plan, administrator=os.geteuid() == 0)
     publisher_calls.check(there=os.access(publisher_calls.PROGRAM, os.X_OK))
     return publisher_calls.read(*module.run_command(words))
+
+
+def finish(module: AnsibleModule) -> bool:
+    """Carry out a change that was interrupted, where there is one; what ends soon is not what was asked for."""
+    if not module.params["finish"] or not Path(module.params["directory"], layout.PENDING).exists():
+        return False
+    return bool(ask(module, False, command="refresh")["finished"])
 
 
 def main() -> None:
@@ -187,6 +204,7 @@ def main() -> None:
             "keys_directory": {"type": "path", "default": "/etc/bocage/package-repository", "no_log": False},
             "change": {"type": "path"},
             "output": {"type": "path"},
+            "finish": {"type": "bool", "default": True},
             "upstream": {"type": "list", "elements": "str", "default": []},
             "root": {"type": "path", "default": "/etc/bocage/package-repository/root.json"},
             "snapshot_days": {"type": "int", "default": 7},
@@ -199,13 +217,17 @@ def main() -> None:
     try:
         if command == "init" and (Path(module.params["directory"]) / SERVED).exists():
             module.exit_json(changed=False, steps=[], new=False)
+        finished = command == "export" and not module.check_mode and finish(module)
         document = ask(module, module.check_mode)
     except BocageError as error:
         module.fail_json(msg=str(error))
-    steps = publisher_calls.steps(command, document)
+    steps = ["finish a change that was interrupted"] if finished else []
+    steps += publisher_calls.steps(command, document)
     result = {name: document[name] for name in RETURNED if name in document}
+    if command == "export":
+        result["finished"] = finished
     result.update(
-        changed=bool(document["changed"]),
+        changed=finished or bool(document["changed"]),
         steps=steps,
         diff={"before": "", "after": "".join(f"{step}\n" for step in steps)},
     )

@@ -115,6 +115,12 @@ def no_upgrade_by_itself(host: str) -> None:
     )
 
 
+def package_drift(host: str) -> str:
+    """What the inventory finds wrong with packages of a host; a unit that a test has stopped is there, too."""
+    reported = inventory_list()[0]["_meta"]["hostvars"][host]["reported"]
+    return json.dumps(reported.get("drift", {}).get("packages", []))
+
+
 packages_served = False
 
 

@@ -115,7 +115,7 @@ def test_what_breaks_later_is_found_by_the_audit_that_the_package_asks_for(publi
     found = looked()
     assert found["audit"] == "ERROR", found
     driver.on("desk1", "systemctl start bocage-agent-report")
-    assert "desk1" in driver.inventory_list()[0]["drift_packages"]["hosts"]
+    assert "The audit of demo-fault says ERROR" in driver.package_drift("desk1")
     driver.on("desk1", f"echo {THIRD} > /opt/demo-fault/version")
     agent("audit")
     assert state()["packages"]["demo-fault"]["audit"] == "OK"

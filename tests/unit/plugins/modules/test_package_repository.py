@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from contextlib import redirect_stderr, redirect_stdout
@@ -15,6 +16,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bocage.fleet.plugins.module_utils._packages import publisher_calls
 from ansible_collections.bocage.fleet.plugins.modules import package_change, package_repository
 from bocage_core._common import timestamps
+from bocage_core._packages.repository_store import Journal
 from bocage_packager import publisher
 from bocage_packager.main import main as packager
 from publishing_estate import Estate
@@ -146,6 +148,32 @@ def test_what_is_exported_is_written_once(begun: Publisher) -> None:
     assert [one["changed"] for one in results] == [True, False]
     assert output.read_bytes() == Path(begun.exported()).read_bytes()
     assert sorted(path.name for path in begun.folder.glob(".export*")) == []
+
+
+@pytest.mark.parametrize("step", ["carry_out", "done"])
+def test_a_change_that_was_interrupted_is_served_before_another_is_made(
+    begun: Publisher, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    change = begun.change(files=begun.note("a"))
+
+    def cut(*_words: object) -> None:
+        raise OSError(errno.EIO, "power")
+
+    with monkeypatch.context() as power:
+        power.setattr(Journal, step, cut)
+        assert begun.ask("publish", change=change)["failed"]
+    pending = begun.folder / "repository" / "pending"
+    assert pending.exists()
+    output = str(begun.folder / "exported.tar")
+    assert not begun.ask("export", output=output, finish=False)["finished"]
+    assert not begun.ask("export", output=output, check=True)["finished"]
+    assert pending.exists()
+    done = begun.ask("export", output=output)
+    assert (done["finished"], done["changed"]) == (True, True)
+    assert done["steps"][0] == "finish a change that was interrupted"
+    assert not pending.exists() and (begun.folder / "repository/public/targets/rollouts").is_dir()
+    assert not begun.ask("export", output=output)["finished"]
+    assert begun.ask("publish", change=begun.change(files=begun.note("b")))["changed"]
 
 
 def test_keys_are_made_once(estate: Publisher) -> None:
