@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import filecmp
 import tarfile
-import tempfile
 from argparse import Namespace
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +29,7 @@ from bocage_core._packages.repository_replica import replicate as replicate_from
 from bocage_core._packages.repository_store import Store
 
 from .answers import FAILED, GOOD, REFUSED, Answer
+from .workplace import workplace
 
 ROLES = ("snapshot", "timestamp")
 _MAX_ROOT = 1 << 20
@@ -62,9 +62,8 @@ def commit(options: Namespace) -> Answer:
     online = online_signers(options.keys)
     if not options.plan:
         folder.mkdir(parents=True, exist_ok=True)
-    # beside the repository, so that files are moved and not copied again
-    with tempfile.TemporaryDirectory(prefix=".change-", dir=folder if folder.is_dir() else None) as laid:
-        change = read_change(options.change, Path(laid))
+    with workplace(folder if folder.is_dir() else None, ".change-", clear=not options.plan) as laid:
+        change = read_change(options.change, laid)
         new = not (folder / repository_layout.PUBLIC / repository_layout.metadata_file("timestamp", None)).exists()
         if options.plan:
             changed = repository_publish.foresee(folder, change, online, now)
@@ -73,6 +72,11 @@ def commit(options: Namespace) -> Answer:
             changed = True
         else:
             changed = repository_publish.commit(folder, change, online, now, _lifetimes(options))
+    if not options.plan:
+        # the upkeep does that, too, and may be away
+        store = Store(folder)
+        with store.locked():
+            repository_expiry.note(store, options.keys / repository_expiry.AUTHORITIES)
     lists = sorted(change.lists)
     done = {"changed": changed, "new": new, "lists": lists, "files": len(change.files)}
     if not changed:
@@ -139,8 +143,8 @@ def export(options: Namespace) -> Answer:
         return Answer({"changed": False, "exists": False}, ["There is no repository here yet."])
     store = Store(options.folder)
     place = None if options.plan else options.output.parent
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=place) as work:
-        made = Path(work) / "exported"
+    with workplace(place, ".export-") as work:
+        made = work / "exported"
         with store.locked(), tarfile.open(made, "w") as archive:
             names = sorted((public / repository_layout.METADATA).rglob("*.json"))
             names += sorted((public / repository_layout.TARGETS / "rollouts").glob("*.json"))

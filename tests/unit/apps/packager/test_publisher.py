@@ -104,6 +104,11 @@ def test_publisher_and_copy_note_what_ends(published: Path, tmp_path: Path, call
     assert call("refresh", "--keys", tmp_path / "keys", published)[0] == 0
     lists = ["timestamp", "snapshot", "base", "targets", "root"]
     found = noted(published)
+    (published / "ends.json").unlink()
+    assert call("commit", tmp_path / "second.change", "--keys", tmp_path / "keys", "--plan", published)[0] == 0
+    assert not (published / "ends.json").exists()
+    assert call("commit", tmp_path / "second.change", "--keys", tmp_path / "keys", published)[0] == 0
+    assert noted(published) == found, "who publishes says it at once"
     assert sorted(found) == sorted([*lists, next(one for one in found if one.startswith("ann ("))])
     call("replicate", "--root", tmp_path / "root.json", "--from", published / "public", tmp_path / "copy")
     assert noted(tmp_path / "copy") == found
