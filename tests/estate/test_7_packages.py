@@ -349,7 +349,7 @@ def test_what_is_about_to_end_is_told_before_it_does(folder: Path) -> None:
         run = driver.playbook("playbooks/packages.yml", "--limit desk1,hub1", "--check")
         assert run.ok, run.failures
         (told,) = [line for line in run.stdout.splitlines() if "WARNING: something ends" in line]
-        assert "hub1 serves: The timestamp ends at 2" in told and "has to be signed by the publisher before" in told
+        assert "hub1 serves: the timestamp ends at 2" in told and "has to be signed by the publisher before" in told
     finally:
         driver.on("hub1", "systemctl start bocage-package-upkeep bocage-package-upkeep.timer")
     assert expiring() == []
