@@ -192,20 +192,26 @@ def test_attack_an_altered_action() -> None:
     driver.eventually(lambda: section(host)["answers"].get(action.nonce, {}).get("state") == "done", 10, "it is done")
     before = {one: section(one) for one in (host, other)}
     signed = json.loads(envelope)
-    for number, (asked, change) in enumerate(
-        ((host, {"verb": "upgrade"}), (host, {"not_after": LATE}), (other, {"host_ids": [ids[other]]}))
+    nonces = []
+    for asked, change in (
+        (host, {"verb": "upgrade"}),
+        (host, {"not_after": LATE}),
+        (other, {"host_ids": [ids[other]]}),
     ):
         altered = {**opened(signed), "nonce": os.urandom(16).hex(), **change}
+        nonces.append((asked, altered["nonce"]))
         relay(altered["nonce"], ids[asked], {**signed, "payload": base64.b64encode(canonical.dumps(altered)).decode()})
-        expected = number + 1 if asked == host else 1
-        # the host looks again at the end of its long poll
+    for asked, count in ((host, 2), (other, 1)):
+        # each looks again at the end of its long poll
         driver.eventually(
-            lambda asked=asked, expected=expected: unsigned(asked) == unsigned(asked, before[asked]) + expected,
+            lambda asked=asked, count=count: unsigned(asked) == unsigned(asked, before[asked]) + count,
             60,
             f"{asked} refuses what nobody has signed",
         )
         assert section(asked)["answers"] == before[asked]["answers"]
-        assert driver.on(asked, f"systemctl list-units --all --no-legend 'bocage-action-{altered['nonce']}*'") == ""
+    for asked, nonce in nonces:
+        assert driver.on(asked, f"systemctl list-units --all --no-legend 'bocage-action-{nonce}*'") == ""
+        assert driver.on(asked, f"journalctl -q --no-pager -u bocage-action-{nonce}", check=False) == ""
 
 
 def unsigned(host: str, found: dict[str, Any] | None = None) -> int:

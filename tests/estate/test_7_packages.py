@@ -336,23 +336,23 @@ def test_the_module_of_the_repository_finds_all_fresh() -> None:
 def test_what_is_about_to_end_is_told_before_it_does(folder: Path) -> None:
     """A timestamp of eleven hours, and nobody who would sign it again: who serves it says so, and playbooks warn."""
 
-    def expiring() -> list[str]:
+    def expiring() -> bool:
         driver.on("hub1", "systemctl start bocage-agent-report")
-        found: list[str] = inventory().get("packages_expiring", {}).get("hosts", [])
-        return found
+        # the copy of the site may have taken it in, and then says so, too
+        return "hub1" in inventory().get("packages_expiring", {}).get("hosts", [])
 
     driver.on("hub1", "systemctl stop bocage-package-upkeep.timer")
     try:
         run = publish(signed(folder, FIFTH), package_repository_timestamp_hours=11)
         assert run.ok, run.failures
-        assert expiring() == ["hub1"]
+        assert expiring()
         run = driver.playbook("playbooks/packages.yml", "--limit desk1,hub1", "--check")
         assert run.ok, run.failures
-        (told,) = [line for line in run.stdout.splitlines() if "WARNING: something ends" in line]
-        assert "hub1 serves: the timestamp ends at 2" in told and "has to be signed by the publisher before" in told
+        (told,) = [line for line in run.stdout.splitlines() if "hub1 serves: the timestamp ends at 2" in line]
+        assert "WARNING: something ends" in told and "has to be signed by the publisher before" in told
     finally:
         driver.on("hub1", "systemctl start bocage-package-upkeep bocage-package-upkeep.timer")
-    assert expiring() == []
+    assert not expiring()
 
 
 def test_an_author_tries_a_package_in_a_container(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
