@@ -189,7 +189,7 @@ def finish(module: AnsibleModule) -> bool:
     """Carry out a change that was interrupted, where there is one; what ends soon is not what was asked for."""
     if not module.params["finish"] or not Path(module.params["directory"], layout.PENDING).exists():
         return False
-    return bool(ask(module, False, command="refresh")["finished"])
+    return bool(ask(module, False, command="refresh").get("finished"))
 
 
 def main() -> None:

@@ -176,6 +176,22 @@ def test_a_change_that_was_interrupted_is_served_before_another_is_made(
     assert begun.ask("publish", change=begun.change(files=begun.note("b")))["changed"]
 
 
+def test_a_beginning_that_was_interrupted_is_served_before_another_is_made(
+    estate: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = estate.change()
+
+    def cut(*_words: object) -> None:
+        raise OSError(errno.EIO, "power")
+
+    with monkeypatch.context() as power:
+        power.setattr(Journal, "carry_out", cut)
+        assert estate.ask("publish", change=change)["failed"]
+    done = estate.ask("export", output=str(estate.folder / "exported.tar"))
+    assert (done["finished"], done["exists"]) == (True, True)
+    assert estate.ask("publish", change=estate.change(files=estate.note("a")))["changed"]
+
+
 def test_keys_are_made_once(estate: Publisher) -> None:
     results = estate.four("keys", keys_directory=str(estate.folder / "new"))
     assert results[1]["steps"] == ["make the key of the snapshot", "make the key of the timestamp"]
