@@ -7,6 +7,8 @@ import base64
 import json
 import os
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -263,15 +265,28 @@ def test_nothing_listens_for_actions() -> None:
         assert driver.on(host, f'ss -Hlntup | grep -c "pid={own},"', check=False).strip() == "0", host
 
 
+@pytest.fixture(scope="module")
+def scans() -> Iterator[dict[str, Future[str]]]:
+    """What each outsider finds; they look at the same time, as most of it is waiting for answers."""
+
+    def scan(outsider: str) -> str:
+        script, addresses = SCANNER.read_text(), json.dumps(OUTSIDE[outsider])
+        return driver.on(outsider, f"/usr/bin/python3 - '{addresses}' <<'S'\n{script}\nS\n", timeout=600)
+
+    with ThreadPoolExecutor() as pool:
+        yield {outsider: pool.submit(scan, outsider) for outsider in OUTSIDE}
+
+
 @pytest.mark.parametrize("outsider", sorted(OUTSIDE))
-def test_attack_scan_of_every_managed_host_finds_only_the_mesh_port(outsider: str) -> None:
+def test_attack_scan_of_every_managed_host_finds_only_the_mesh_port(
+    scans: dict[str, Future[str]], outsider: str
+) -> None:
     """All 65,535 ports of TCP and UDP, from a machine that is no host of the estate.
 
     WireGuard answers nobody whom it does not know, so that its port looks like all others; the tunnels show that it is
     open. That the scan finds what is open is shown on the outsider itself.
     """
-    scan, addresses = SCANNER.read_text(), json.dumps(OUTSIDE[outsider])
-    answer = driver.on(outsider, f"/usr/bin/python3 - '{addresses}' <<'S'\n{scan}\nS\n", timeout=600)
+    answer = scans[outsider].result()
     found = json.loads(answer)
     assert found.pop("control") == ["tcp", "udp"], "the scan works"
     assert found == {address: [] for address in OUTSIDE[outsider]}
