@@ -46,7 +46,6 @@ class Work:
     retired: list[str] = field(default_factory=list)
     upgrade: set[str] = field(default_factory=set)
     audit: set[str] = field(default_factory=set)
-    audit_packages: set[str] = field(default_factory=set)
     lines: list[str] = field(default_factory=list)
     rollouts: dict[str, Any] = field(default_factory=dict)
 
@@ -99,7 +98,6 @@ class ActionModule(ControllerAction):
             retired=work.retired,
             upgrade=sorted(work.upgrade),
             audit=sorted(work.audit - work.upgrade),
-            audit_packages=sorted(work.audit_packages),
             rollouts=work.rollouts,
             active=sorted(name for name, one in work.rollouts.items() if one["phase"] in ("running", "rolling_back")),
         )
@@ -196,8 +194,6 @@ def take_step(work: Work, name: str, document: RolloutDocument) -> None:
         work.files.append({"path": f"rollouts/{name}.json", "file": str(path)})
     work.upgrade |= {*progress.step.change, *progress.step.undo}
     work.audit |= set(progress.audit)
-    if progress.audit:
-        work.audit_packages |= progress.document.changing & progress.document.after.keys()
     found = status(progress.document, work.hosts, work.reports, work.now)
     work.rollouts[name] = found
     work.lines.append(line(name, found, progress.step.health))

@@ -142,11 +142,6 @@ audit:
   type: list
   elements: str
   returned: success
-audit_packages:
-  description: Packages to ask about.
-  type: list
-  elements: str
-  returned: success
 rollouts:
   description: How each stands, as M(bocage.fleet.rollout_info) says it.
   type: dict

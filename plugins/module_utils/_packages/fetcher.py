@@ -71,9 +71,9 @@ class Traffic:
 class Fetcher(tuf.FetcherInterface):
     """Transfers from the replicas of one client; a context manager, as it keeps connections. Not inside a running loop.
 
-    URLs are http, https (judged by `context`, the estate's own authority) and file. Errors are python-tuf's
-    DownloadError and its kinds: DownloadHTTPError (also for a file that is not there, as 404), SlowRetrievalError,
-    DownloadLengthMismatchError.
+    URLs are http, https (judged by `context`, or by the authorities that the machine trusts) and file. Errors are
+    python-tuf's DownloadError and its kinds: DownloadHTTPError (also for a file that is not there, as 404),
+    SlowRetrievalError, DownloadLengthMismatchError.
     """
 
     def __init__(self, limits: Limits | None = None, context: ssl.SSLContext | None = None) -> None:
@@ -86,7 +86,8 @@ class Fetcher(tuf.FetcherInterface):
         self.traffic = Traffic()
         self._deadline = time.monotonic() + self.limits.update_seconds
         self._runner = asyncio.Runner()
-        self._client: httpx.AsyncClient | None = None
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+        """One for https, and one for all else."""
         self._context = context
 
     def __enter__(self) -> Fetcher:
@@ -98,9 +99,9 @@ class Fetcher(tuf.FetcherInterface):
         self.close()
 
     def close(self) -> None:
-        if self._client is not None:
-            self._runner.run(self._client.aclose())
-            self._client = None
+        for client in self._clients.values():
+            self._runner.run(client.aclose())
+        self._clients.clear()
         self._runner.close()
 
     def begin(self) -> None:
@@ -187,20 +188,26 @@ class Fetcher(tuf.FetcherInterface):
 
         return take
 
+    def _open(self, secure: bool) -> httpx.AsyncClient:
+        # to load the machine's authorities takes 20 ms of each run that needs none
+        context = ssl.create_default_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        timeout = httpx.Timeout(self.limits.idle_seconds, connect=self.limits.connect_seconds)
+        return httpx.AsyncClient(
+            verify=self._context or context,
+            timeout=timeout,
+            trust_env=False,
+            headers={"Accept-Encoding": "identity", "User-Agent": "bocage"},
+            limits=httpx.Limits(max_connections=_AT_ONCE),
+        )
+
     @asynccontextmanager
     async def _response(self, url: str, offset: int) -> AsyncIterator[AsyncIterator[bytes]]:
-        if self._client is None:
-            timeout = httpx.Timeout(self.limits.idle_seconds, connect=self.limits.connect_seconds)
-            self._client = httpx.AsyncClient(
-                # without an authority no HTTPS server is believed; loading the usual ones takes 20 ms of each call
-                verify=self._context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-                timeout=timeout,
-                trust_env=False,
-                headers={"Accept-Encoding": "identity", "User-Agent": "bocage"},
-                limits=httpx.Limits(max_connections=_AT_ONCE),
-            )
+        secure = url.startswith("https:")
+        client = self._clients.get(secure)
+        if client is None:
+            client = self._clients[secure] = self._open(secure)
         headers = {"Range": f"bytes={offset}-"} if offset else {}
-        async with self._client.stream("GET", url, headers=headers) as response:
+        async with client.stream("GET", url, headers=headers) as response:
             expected = 206 if offset else 200
             if response.status_code != expected:
                 raise tuf.exceptions.DownloadHTTPError(f"the answer was {response.status_code}", response.status_code)

@@ -13,11 +13,29 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from bocage_core._packages import tuf_library as tuf
+from bocage_core._packages.fetcher import Fetcher
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from packager_calls import Call, Developer, Repository, signed_by
+
+
+def test_replicas_over_https_are_judged_by_what_this_machine_believes(
+    https: tuple[str, Callable[[], None]], repository: Repository
+) -> None:
+    """Beside others over http in one update, as an agent and a copy have them."""
+    url, believe = https
+    (path, *_more) = sorted(one for one in repository.folder.rglob("*") if one.is_file())
+    name = path.relative_to(repository.folder).as_posix()
+    with Fetcher() as fetcher, pytest.raises(tuf.exceptions.DownloadError, match="certificate verify failed"):
+        fetcher.download_bytes(f"{url}/{name}", 1 << 24)
+    believe()
+    with Fetcher() as fetcher:
+        with pytest.raises(tuf.exceptions.DownloadError):
+            fetcher.download_bytes("http://127.0.0.1:9/x", 10)
+        assert fetcher.download_bytes(f"{url}/{name}", 1 << 24) == path.read_bytes()
 
 
 @pytest.fixture
