@@ -28,7 +28,8 @@ def workplace(parent: Path | None, prefix: str, clear: bool = True) -> Iterator[
     with tempfile.TemporaryDirectory(prefix=prefix, dir=parent) as name:
         descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # who looks whether it is old holds it for a moment
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield Path(name)
         finally:
             os.close(descriptor)
