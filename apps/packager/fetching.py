@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import ssl
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, unquote, urlsplit
@@ -78,9 +77,8 @@ def fetch(place: str, maximum: int, folder: Path) -> Fetched:
     """Bring a file into `folder`, which has none of its name. Raises Refused, BadInput or BocageError."""
     url = url_of(place)
     path = folder / (_UNUSUAL.sub("_", unquote(urlsplit(url).path.rpartition("/")[2]))[-200:].lstrip(".") or "file")
-    context = ssl.create_default_context() if url.startswith("https:") else None
     try:
-        with path.open("xb") as stream, Fetcher(context=context) as fetcher:
+        with path.open("xb") as stream, Fetcher() as fetcher:
             fetched = Fetched(path, stream)
             fetcher.download_into(url, maximum, fetched.take)
     except tuf.exceptions.DownloadLengthMismatchError as error:

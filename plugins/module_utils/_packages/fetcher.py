@@ -189,11 +189,13 @@ class Fetcher(tuf.FetcherInterface):
         return take
 
     def _open(self, secure: bool) -> httpx.AsyncClient:
-        # to load the machine's authorities takes 20 ms of each run that needs none
-        context = ssl.create_default_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = self._context
+        if context is None:
+            # to load the machine's authorities takes 20 ms of each run that needs none
+            context = ssl.create_default_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         timeout = httpx.Timeout(self.limits.idle_seconds, connect=self.limits.connect_seconds)
         return httpx.AsyncClient(
-            verify=self._context or context,
+            verify=context,
             timeout=timeout,
             trust_env=False,
             headers={"Accept-Encoding": "identity", "User-Agent": "bocage"},
