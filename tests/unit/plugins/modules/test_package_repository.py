@@ -150,18 +150,23 @@ def test_what_is_exported_is_written_once(begun: Publisher) -> None:
     assert sorted(path.name for path in begun.folder.glob(".export*")) == []
 
 
-@pytest.mark.parametrize("step", ["carry_out", "done"])
-def test_a_change_that_was_interrupted_is_served_before_another_is_made(
-    begun: Publisher, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    change = begun.change(files=begun.note("a"))
+def interrupt(publisher: Publisher, monkeypatch: pytest.MonkeyPatch, step: str, change: str) -> None:
+    """A publication that comes to its end at a step of its journal."""
 
     def cut(*_words: object) -> None:
         raise OSError(errno.EIO, "power")
 
     with monkeypatch.context() as power:
         power.setattr(Journal, step, cut)
-        assert begun.ask("publish", change=change)["failed"]
+        assert publisher.ask("publish", change=change)["failed"]
+
+
+@pytest.mark.parametrize("step", ["carry_out", "done"])
+def test_a_change_that_was_interrupted_is_served_before_another_is_made(
+    begun: Publisher, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    change = begun.change(files=begun.note("a"))
+    interrupt(begun, monkeypatch, step, change)
     pending = begun.folder / "repository" / "pending"
     assert pending.exists()
     output = str(begun.folder / "exported.tar")
@@ -180,13 +185,7 @@ def test_a_beginning_that_was_interrupted_is_served_before_another_is_made(
     estate: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change = estate.change()
-
-    def cut(*_words: object) -> None:
-        raise OSError(errno.EIO, "power")
-
-    with monkeypatch.context() as power:
-        power.setattr(Journal, "carry_out", cut)
-        assert estate.ask("publish", change=change)["failed"]
+    interrupt(estate, monkeypatch, "carry_out", change)
     done = estate.ask("export", output=str(estate.folder / "exported.tar"))
     assert (done["finished"], done["exists"]) == (True, True)
     assert estate.ask("publish", change=estate.change(files=estate.note("a")))["changed"]
