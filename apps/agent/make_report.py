@@ -33,6 +33,7 @@ from .spool import Spool
 
 Log = Callable[[str], None]
 COUNTER_FILE = "counter.json"
+_LISTS_OF_PACKAGES = ("problems", "audits", "sessions", "refused", "offline_records", "interrupted", "metadata", "rollouts")
 
 
 def collect(settings: Settings, enrolment: Enrolment) -> dict[str, Any]:
@@ -137,7 +138,8 @@ def sign_fitting(report: Report, private_key_pem: bytes) -> tuple[Report, bytes]
     """Sign; where the peers of a large hub would not fit, fewer are listed and all are still counted.
 
     Then paths go that carry what is planned, the versions of packages (their digest stays), what of a repository ends
-    late, all findings on a seal but the first, and older answers to actions.
+    late, all findings on a seal but the first, older answers to actions, and in the end half by half what failed of
+    packages, the least important first.
     """
     while True:
         payload = report.to_payload()
@@ -174,4 +176,12 @@ def _shorter(sections: Mapping[str, Any]) -> dict[str, Any] | None:
     if actions and len(actions["answers"]) > 1:
         newest = dict(list(actions["answers"].items())[: len(actions["answers"]) // 2])
         return {**sections, "actions": {**actions, "answers": newest}}
+    if packages:
+        # each list is counted, and has what matters most at its beginning
+        longest = max(_LISTS_OF_PACKAGES, key=lambda name: len(canonical.dumps(packages.get(name, []))))
+        entries = packages.get(longest, [])
+        if len(entries) > 1:
+            some = list(entries)[: len(entries) // 2]
+            kept = {name: entries[name] for name in some} if isinstance(entries, dict) else some
+            return {**sections, "packages": {**packages, longest: kept}}
     return None

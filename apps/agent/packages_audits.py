@@ -27,7 +27,7 @@ def audit(
     """Answers by package, of these or of all; with `due` of those whose schedule asks for it now, or a rollout."""
     found = {}
     rows = store.rows()
-    rolled = of_rollouts(store, rows)
+    rolled = of_rollouts(store)
     for name in names:
         if name not in rows or rows[name].version is None:
             raise BadInput(f"The package {name} is not installed on this host.")

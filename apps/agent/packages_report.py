@@ -17,7 +17,9 @@ from .packages_store import Row, Store
 MAX_INSTALLED = 200
 MAX_PROBLEMS = 20
 MAX_RECORDS = 10
-_NOT_DUE = ("OK", "ERROR", "MISSING")
+MAX_ROLLOUTS = 40
+_FAILED = ("ERROR", "MISSING")
+_NOT_DUE = ("OK", *_FAILED)
 _WORDS = 200
 
 
@@ -68,12 +70,17 @@ def state_of(folder: Path) -> dict[str, Any]:
 
 
 def section(folder: Path, now: datetime | None = None) -> dict[str, Any] | None:
-    """The section `packages` of the report; None on a host that never had any."""
+    """The section `packages` of the report; None on a host that never had any.
+
+    Lists have an end, so that a host on which much fails can still say so: failures come first, those of what rollouts
+    bring before others, and all are counted.
+    """
     store = Store.read(folder)
     if store is None:
         return None
     try:
         rows = store.rows()
+        rolled = of_rollouts(store)
         installed = {name: row.version for name, row in rows.items() if row.version is not None}
         problems = [
             {
@@ -86,8 +93,11 @@ def section(folder: Path, now: datetime | None = None) -> dict[str, Any] | None:
             for name, row in rows.items()
             if row.state != "OK"
         ]
-        # failures first: they are what somebody has to look at
-        problems.sort(key=lambda one: (one["state"] not in ("ERROR", "MISSING"), one["package"]))
+        problems.sort(key=lambda one: (one["state"] not in _FAILED, one["package"] not in rolled, one["package"]))
+        audits = [row for row in rows.values() if row.audit not in ("", "OK")]
+        audits.sort(key=lambda row: (row.audit != "ERROR", row.name not in rolled, row.name))
+        told = rollouts(store, rows)
+        sessions = packages_sessions.section(store, folder / "sessions")
         records = [one for one in store.records() if one.used_offline_at]
         records.sort(key=lambda one: one.used_offline_at or "", reverse=True)
         refused = store.refusals(MAX_RECORDS)
@@ -98,12 +108,12 @@ def section(folder: Path, now: datetime | None = None) -> dict[str, Any] | None:
             "problems": problems[:MAX_PROBLEMS],
             "problem_count": len(problems),
             "needs_upgrade": any(row.state not in _NOT_DUE for row in rows.values()),
-            "errors": sum(row.state in ("ERROR", "MISSING") for row in rows.values()),
+            "errors": sum(row.state in _FAILED for row in rows.values()),
             "audits": {
-                name: {"answer": row.audit, "reason": sentence(row.audit_reason)[:_WORDS]}
-                for name, row in list(rows.items())
-                if row.audit not in ("", "OK")
+                row.name: {"answer": row.audit, "reason": sentence(row.audit_reason)[:_WORDS]}
+                for row in audits[:MAX_PROBLEMS]
             },
+            "audit_count": len(audits),
             "offline_records": [
                 {"package": one.name, "version": one.version, "accepted_at": one.accepted_at}
                 for one in records[:MAX_RECORDS]
@@ -113,9 +123,11 @@ def section(folder: Path, now: datetime | None = None) -> dict[str, Any] | None:
                 for name, version, code, reason, at in refused
             ],
             "interrupted": [one.name for one in store.pending()],
-            "sessions": packages_sessions.section(store, folder / "sessions"),
+            "sessions": sessions[:MAX_PROBLEMS],
+            "session_count": len(sessions),
             "metadata": store.fact("metadata") or {},
-            "rollouts": rollouts(store, rows),
+            "rollouts": dict(list(told.items())[:MAX_ROLLOUTS]),
+            "rollout_count": len(told),
             "fetched": packages_fetched.section(store.fact("fetched"), now or timestamps.now()),
             "last_update_at": store.fact("last_update_at"),
             "last_problem": sentence(store.fact("last_problem") or ""),
@@ -125,30 +137,34 @@ def section(folder: Path, now: datetime | None = None) -> dict[str, Any] | None:
 
 
 def rollouts(store: Store, rows: Mapping[str, Row]) -> dict[str, Any]:
-    """What rollouts made of this host, whether it began, and when all that it has was last audited; None before that.
+    """What rollouts made of this host, those that it waits for or has taken first.
 
-    The time is left out where it has nothing of a rollout, so that there is nothing to ask.
+    `due`: some package of it is not yet as it should be; a failure is no work that is still to come. `begun`: the host
+    began. `audited_at`: when all that it has of it was last audited, None before that; left out where it has nothing of
+    the rollout, so that there is nothing to ask.
     """
-    packages, begun = of_rollouts(store, rows), store.fact("begun") or {}
+    rolled, begun = of_rollouts(store), store.fact("begun") or {}
     found: dict[str, Any] = {name: dict(one) for name, one in (store.fact("rollouts") or {}).items()}
     for rollout, entry in found.items():
-        audits = [rows[package].audited_at for package, reason in packages.items() if is_of(rollout, reason)]
+        own = [rows[package] for package, reason in rolled.items() if package in rows and is_of(rollout, reason)]
+        entry["due"] = any(row.state not in _NOT_DUE for row in own)
+        audits = [row.audited_at for row in own if row.version is not None]
         if audits:
             entry["audited_at"] = None if None in audits else min(one for one in audits if one)
         if begun.get(rollout) == entry["digest"]:
             entry["begun"] = True
-    return found
+    return dict(sorted(found.items(), key=lambda one: not (one[1]["pending"] or one[1]["taken"])))
 
 
 def is_of(rollout: str, reason: str) -> bool:
-    """Whether a rollout is why a package is kept to a version."""
+    """Whether a rollout is why a package is kept to a version, or away."""
     return reason.startswith(f"rollout {rollout},")
 
 
-def of_rollouts(store: Store, rows: Mapping[str, Row]) -> dict[str, str]:
-    """Installed packages that a rollout speaks of, each with the words that name it."""
-    kept = (store.fact("kept") or {}).get("versions", {})
-    return {name: one[2] for name, one in kept.items() if name in rows and rows[name].version is not None}
+def of_rollouts(store: Store) -> dict[str, str]:
+    """Packages that rollouts speak of, each with the words that name the one it has to keep to."""
+    kept = store.fact("kept") or {}
+    return {**kept.get("withheld", {}), **{name: one[2] for name, one in kept.get("versions", {}).items()}}
 
 
 def unreadable(problem: str) -> dict[str, Any]:
@@ -162,11 +178,15 @@ def unreadable(problem: str) -> dict[str, Any]:
         "needs_upgrade": False,
         "errors": 1,
         "audits": {},
+        "audit_count": 0,
         "offline_records": [],
         "refused": [],
         "interrupted": [],
+        "sessions": [],
+        "session_count": 0,
         "metadata": {},
         "rollouts": {},
+        "rollout_count": 0,
         "last_update_at": None,
         "last_problem": problem,
     }

@@ -18,7 +18,6 @@ from .commands import sentence
 from .packages_store import Store, put_facts
 
 FACT = "session_failures"
-MAX_REPORTED = 20
 _MOST = 50
 _MOST_USERS = 200
 _WORDS = 200
@@ -63,7 +62,7 @@ def section(store: Store, sessions: Path) -> list[dict[str, Any]]:
             if versions.get(package) == one["version"]:
                 entry = found.setdefault(package, {"package": package, "users": 0, **one})
                 entry["users"] += 1
-    return [found[package] for package in sorted(found)][:MAX_REPORTED]
+    return [found[package] for package in sorted(found)]
 
 
 def set_up_here(sessions: Path) -> dict[str, str]:

@@ -51,7 +51,8 @@ def observe(document: RolloutDocument, reports: Mapping[str, Report], now: datet
             continue
         entry = (section.get("rollouts") or {}).get(document.name, {})
         told, audited = entry.get("digest"), entry.get("audited_at")
-        due = _is_due(document, section)
+        # an agent that does not say so has not done it
+        due = entry.get("due", True)
         late = report.at is not None and (now - report.at).total_seconds() > rollout.gates.silence_seconds
         if going_back:
             found[name] = Observation(changed=told == after or (told == before and due), silent=late)
@@ -100,15 +101,6 @@ def command(document: RolloutDocument, word: str, now: datetime, why: str) -> Ro
     except BadInput as error:
         raise BadInput(str(error).replace("The rollout is", f"The rollout {document.name} is", 1)) from error
     return replace(document, state=state)
-
-
-def _is_due(document: RolloutDocument, section: Mapping[str, Any]) -> bool:
-    """Whether some package of the rollout is not yet as it should be; failures are no work that is still to come."""
-    names = document.before.keys() | document.after.keys()
-    problems = section["problems"]
-    if section["problem_count"] > len(problems):
-        return True
-    return any(one["package"] in names and one["state"] not in _FAILED for one in problems)
 
 
 def _error(document: RolloutDocument, section: Mapping[str, Any]) -> str:

@@ -225,6 +225,8 @@ def _check_packages(section: dict[str, Any], what: str) -> None:
         entry = fields.record(audit, f"an audit in {what}")
         for key in ("answer", "reason"):
             fields.text(entry, key, what)
+    for name in ("audit_count", "session_count", "rollout_count"):
+        fields.integer({name: 0, **section}, name, what)
 
 
 def _check_repository(section: dict[str, Any], what: str) -> None:
@@ -261,7 +263,7 @@ def _check_rollouts(rollouts: dict[str, Any], what: str) -> None:
         entry = fields.record(one, f"a rollout in {what}")
         fields.text(entry, "digest", what, fields.SHA256)
         fields.integer(entry, "ring", what, 0, MAX_RINGS)
-        for flag in ("pending", "taken", *(["begun"] if "begun" in entry else [])):
+        for flag in ("pending", "taken", *(name for name in ("begun", "due") if name in entry)):
             fields.flag(entry, flag, what)
         if entry.get("audited_at") is not None:
             timestamps.parse(entry["audited_at"], f"audited_at of a rollout in {what}")

@@ -36,20 +36,22 @@ BEFORE, AFTER = DOCUMENT.lock_digest("before"), DOCUMENT.lock_digest("after")
 def said(
     digest: str | None,
     *problems: dict[str, Any],
-    more: int = 0,
+    due: bool | None = None,
     audit: str = "",
     age: int = 0,
     audited: int | None = 0,
     **told: Any,
 ) -> Report:
     """`audited`: seconds after `NOW`; None before any audit, -1 where there is nothing to audit."""
-    entry: dict[str, Any] = {"digest": digest, "taken": digest == AFTER, **told}
+    if due is None:
+        due = any(one["state"].startswith("NEED-") for one in problems)
+    entry: dict[str, Any] = {"digest": digest, "taken": digest == AFTER, "due": due, **told}
     if audited != -1:
         entry["audited_at"] = None if audited is None else timestamps.write(NOW + timedelta(seconds=audited))
     section = {
         "rollouts": {} if digest is None else {"editor-2": entry},
         "problems": list(problems),
-        "problem_count": len(problems) + more,
+        "problem_count": len(problems),
         "audits": {"editor": {"answer": audit, "reason": "it is down"}} if audit else {},
     }
     return Report({"packages": section, "system": {"load": 1}}, NOW - timedelta(seconds=age))
@@ -78,8 +80,9 @@ def unticketed(document: RolloutDocument) -> RolloutDocument:
         # a failure of before, of another package, or one that nobody can see
         (said(AFTER, problem("ERROR", "1.0")), True, ""),
         (said(AFTER, problem("ERROR", "3", package="base")), True, ""),
-        (said(AFTER, problem("NEED-INSTALL", "1", package="other")), True, ""),
-        (said(AFTER, more=3), False, ""),
+        # the host itself says whether something of the rollout is to come, however much a report leaves out
+        (said(AFTER, problem("NEED-INSTALL", "1", package="other"), due=False), True, ""),
+        (said(AFTER, due=True), False, ""),
         (Report({"system": {}}, NOW), None, ""),
     ],
 )
