@@ -33,7 +33,16 @@ from .spool import Spool
 
 Log = Callable[[str], None]
 COUNTER_FILE = "counter.json"
-_LISTS_OF_PACKAGES = ("problems", "audits", "sessions", "refused", "offline_records", "interrupted", "metadata", "rollouts")
+_LISTS_OF_PACKAGES = (
+    "problems",
+    "audits",
+    "sessions",
+    "refused",
+    "offline_records",
+    "interrupted",
+    "metadata",
+    "rollouts",
+)
 
 
 def collect(settings: Settings, enrolment: Enrolment) -> dict[str, Any]:

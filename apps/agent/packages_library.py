@@ -37,7 +37,6 @@ _MAX_ROOT = 512_000
 _MAX_TICKETS = 256
 _MAX_FOUND = 500
 _MAX_BUNDLE = 256 * 1024
-_PEM_END = b"-----END PUBLIC KEY-----\n"
 
 
 class PackageLibrary:
@@ -262,11 +261,10 @@ class PackageLibrary:
         return self._trust
 
     def _ticket_keys(self) -> list[bytes]:
-        from bocage_core._common import dsse
+        from bocage_core._packages import downgrades
 
         path = self._settings.places.trust / TICKET_KEYS
-        raw = atomic.read_bounded(path, _MAX_BUNDLE) if path.is_file() else b""
-        return [dsse.public_key_from_pem(one + _PEM_END) for one in raw.split(_PEM_END)[:-1]]
+        return downgrades.read_keys(atomic.read_bounded(path, _MAX_BUNDLE) if path.is_file() else b"")
 
     def _files(self, name: str, ending: str) -> list[bytes]:
         folder = self._settings.places.trust / name

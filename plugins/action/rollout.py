@@ -58,6 +58,11 @@ class Work:
     def signs(self) -> rollout_start.SignTicket | None:
         return self.sign if self.given["ticket_key_file"] else None
 
+    @property
+    def ticket_keys(self) -> Sequence[bytes]:
+        """Those whose tickets hosts believe; a rollout that signs none needs none."""
+        return root_ceremony.ticket_keys(Path(self.given["trust_directory"])) if self.signs else ()
+
 
 class ActionModule(ControllerAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -171,6 +176,7 @@ def started(work: Work) -> RolloutDocument:
         work.now,
         work.signs,
         rollout_figures.names(one.sections for one in work.reports.values()),
+        work.ticket_keys,
     )
     work.packages += files
     work.lines += [f"{document.name}: {one}" for one in changes(document)]
@@ -186,7 +192,7 @@ def _file(given: Any) -> dict[str, str]:
 
 
 def take_step(work: Work, name: str, document: RolloutDocument) -> None:
-    progress = rollout_progress.advance(document, work.hosts, work.reports, work.now, work.signs)
+    progress = rollout_progress.advance(document, work.hosts, work.reports, work.now, work.signs, work.ticket_keys)
     known = work.repository.rollouts.get(name)
     if known is None or rollout_document.render(progress.document) != rollout_document.render(known):
         path = Path(work.given["output_directory"]) / f"{name}.json"

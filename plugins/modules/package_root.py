@@ -34,14 +34,14 @@ options:
     description:
       - V(key) makes an Ed25519 key in O(key_file) and writes its public half to O(public_key_file). Of a token it writes
         the public half of the key that is there.
-      - V(ticket_key) makes an Ed25519 key in O(key_file) whose downgrade tickets count, and adds its public half to
-        O(public_key_file), a file of several in PEM.
+      - V(ticket_keys) writes O(ticket_keys), and no others, to O(public_key_file) - those whose downgrade tickets count, in
+        PEM, as hosts get them. It warns of files that are not there yet.
       - V(draft) drafts the next root where the pinned one names other keys or ends within O(renew_days).
       - V(sign) adds the signature of the holder of O(key_file) or O(token_label). Without a draft there is nothing to do.
       - V(finish) checks the draft and puts it in the place of C(root.json). The roots before stay in C(roots), for hosts
         that slept.
     type: str
-    choices: [key, ticket_key, draft, sign, finish]
+    choices: [key, ticket_keys, draft, sign, finish]
     required: true
   trust_directory:
     description: Folder with C(root.json), beside the inventory and committed with it.
@@ -52,7 +52,7 @@ options:
     type: path
   public_key_file:
     description: File of its public half, as this module writes it or in PEM. Required with
-      O(step=key), O(step=ticket_key) and O(step=sign).
+      O(step=key), O(step=ticket_keys) and O(step=sign).
     type: path
   passphrase_file:
     description: File whose one line is the passphrase of O(key_file), or the PIN of the token; of mode 0600.
@@ -92,6 +92,11 @@ options:
     default: []
   timestamp_keys:
     description: Public keys that the publisher signs timestamps with.
+    type: list
+    elements: path
+    default: []
+  ticket_keys:
+    description: Public keys (Ed25519) whose downgrade tickets count.
     type: list
     elements: path
     default: []
@@ -189,9 +194,9 @@ def take_step(options: dict, check_mode: bool) -> dict:
         done = root_ceremony.make_key(
             Path(options["key_file"]), Path(options["public_key_file"]), lambda: passphrase_of(options), check_mode
         )
-    elif options["step"] == "ticket_key":
-        done = root_ceremony.make_ticket_key(
-            Path(options["key_file"]), Path(options["public_key_file"]), lambda: passphrase_of(options), check_mode
+    elif options["step"] == "ticket_keys":
+        done = root_ceremony.place_ticket_keys(
+            [Path(one) for one in options["ticket_keys"]], Path(options["public_key_file"]), check_mode
         )
     elif options["step"] == "draft":
         names = ("root_keys", "targets_keys", "snapshot_keys", "timestamp_keys")
@@ -206,16 +211,26 @@ def take_step(options: dict, check_mode: bool) -> dict:
         done = root_ceremony.sign(folder, lambda: signer_of(options, public), public, check_mode)
     else:
         done = root_ceremony.finish(folder, now, check_mode)
-    result = {"changed": done.changed, "root": done.state}
+    result = {"changed": done.changed, "root": done.state, "warnings": missing_ticket_keys(options, check_mode)}
     if done.changed:
         result["diff"] = {"before": "", "after": f"{done.words}\n"}
     return result
 
 
+def missing_ticket_keys(options: dict, check_mode: bool) -> list[str]:
+    if options["step"] != "ticket_keys" or check_mode:
+        return []
+    return [
+        f"Downgrade tickets of {Path(one).stem} do not count, as {one} is missing; ask its holder for it."
+        for one in options["ticket_keys"]
+        if not Path(one).exists()
+    ]
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "step": {"type": "str", "choices": ["key", "ticket_key", "draft", "sign", "finish"], "required": True},
+            "step": {"type": "str", "choices": ["key", "ticket_keys", "draft", "sign", "finish"], "required": True},
             "trust_directory": {"type": "path", "required": True},
             "key_file": {"type": "path", "no_log": False},
             "public_key_file": {"type": "path", "no_log": False},
@@ -229,13 +244,14 @@ def main() -> None:
             "targets_threshold": {"type": "int", "default": 2},
             "snapshot_keys": {"type": "list", "elements": "path", "default": [], "no_log": False},
             "timestamp_keys": {"type": "list", "elements": "path", "default": [], "no_log": False},
+            "ticket_keys": {"type": "list", "elements": "path", "default": [], "no_log": False},
             "days": {"type": "int", "default": 365},
             "renew_days": {"type": "int", "default": 60},
         },
         required_if=[
             ("step", "key", ["public_key_file", "passphrase_file"]),
             ("step", "key", ["key_file", "token_label"], True),
-            ("step", "ticket_key", ["key_file", "public_key_file", "passphrase_file"]),
+            ("step", "ticket_keys", ["public_key_file"]),
             ("step", "sign", ["public_key_file", "passphrase_file"]),
             ("step", "sign", ["key_file", "token_label"], True),
         ],

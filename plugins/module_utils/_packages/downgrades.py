@@ -9,7 +9,7 @@ are host ids and the time is UTC. The author of a rollout signs them before it s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,7 @@ MAX_HOSTS = 100_000
 MAX_TICKET_BYTES = 8 * 1024 * 1024
 _REQUIRED = frozenset({"schema", "package", "version", "hosts", "expires"})
 _NONE: frozenset[str] = frozenset()
+_PEM_END = b"-----END PUBLIC KEY-----\n"
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,18 @@ def sign(ticket: Ticket, private_key_pem: bytes) -> dict[str, Any]:
     return dsse.sign(payload, PAYLOAD_TYPE, private_key_pem)
 
 
+def read_keys(bundle: bytes) -> list[bytes]:
+    """The keys (raw Ed25519) of a file of several in PEM, as hosts get it. Raises BadInput."""
+    return [dsse.public_key_from_pem(one + _PEM_END) for one in bundle.split(_PEM_END)[:-1]]
+
+
 def verify_bytes(raw: bytes, keys: Sequence[bytes], what: str = "the downgrade ticket") -> Ticket:
     """The ticket in an envelope that one of `keys` (raw Ed25519) signed; raises Refused."""
-    envelope = dsse.load(raw, what, MAX_TICKET_BYTES)
+    return verify(dsse.load(raw, what, MAX_TICKET_BYTES), keys, what)
+
+
+def verify(envelope: Mapping[str, Any], keys: Sequence[bytes], what: str = "the downgrade ticket") -> Ticket:
+    """The same of an envelope that was read before."""
     named = set(dsse.signer_key_ids(envelope, what))
     for key in keys:
         if dsse.key_id(key) in named:

@@ -78,10 +78,15 @@ def advance(
     reports: Mapping[str, Report],
     now: datetime,
     sign: SignTicket | None,
+    ticket_keys: Sequence[bytes] = (),
 ) -> Progress:
-    """One step. Hosts that joined get leave to go back before their ring can open."""
-    if not document.state.ended and document.state.phase != "rolling_back":
-        document = with_tickets(document, hosts, sign)
+    """One step. Hosts that joined get leave to go back before their ring can open.
+
+    `sign` and `ticket_keys` as in `rollout_start.start`.
+    """
+    # on the way back leave is only made anew where that can be done
+    if not document.state.ended and (document.state.phase != "rolling_back" or sign is not None):
+        document = with_tickets(document, hosts, sign, ticket_keys)
     seen = observe(document, reports, now)
     taken = step(document.rollout, document.state, hosts, seen, now)
     document = replace(document, state=taken.state)

@@ -17,7 +17,7 @@ from .._common import dsse, fields, timestamps
 from .._common.errors import BadInput
 from .._common.refused import Refused
 from .._common.rollout import Host, State, members, read_rollout
-from . import rollout_figures, solver
+from . import downgrades, rollout_figures, solver
 from .downgrades import Ticket
 from .requests import Constraint, Request, parse_requests
 from .rollout_document import NAME, Locked, RolloutDocument
@@ -52,11 +52,13 @@ def start(
     now: datetime,
     sign: SignTicket | None,
     figures: Collection[str] = (),
+    ticket_keys: Sequence[bytes] = (),
 ) -> RolloutDocument:
     """The document of a rollout that has opened no ring yet. Raises BadInput in one sentence.
 
     `given` has rings, gates, windows, error_budget_hosts, roll_back, salt and valid_days; `packages` are requests, all
-    new packages where there are none; `sign` signs downgrade tickets; `figures` are the names of those that hosts report.
+    new packages where there are none; `sign` signs downgrade tickets, `ticket_keys` are those (raw Ed25519) that hosts
+    believe; `figures` are the names of those that hosts report.
     """
     definition = _definition(name, given, hosts, now)
     rollout = read_rollout(definition)
@@ -68,14 +70,19 @@ def start(
     document = RolloutDocument(definition, State(), before, after, ())
     if not any(members(rollout, hosts)):
         raise BadInput(f"No host is in any ring of the rollout {name}; name hosts or groups that are enrolled.")
-    return with_tickets(document, hosts, sign)
+    return with_tickets(document, hosts, sign, ticket_keys)
 
 
-def with_tickets(document: RolloutDocument, hosts: Sequence[Host], sign: SignTicket | None) -> RolloutDocument:
-    """The document with leave to go back for each host of its rings; hosts that have it already are passed over."""
-    known = _ticketed(document)
+def with_tickets(
+    document: RolloutDocument, hosts: Sequence[Host], sign: SignTicket | None, ticket_keys: Sequence[bytes]
+) -> RolloutDocument:
+    """The document with leave to go back for each host of its rings; hosts that have it already are passed over.
+
+    Leave that a key gave whose tickets do not count any more is replaced.
+    """
+    counted = tuple(one for one in document.tickets if _counts(one, ticket_keys))
     inside = {one for ring in members(document.rollout, hosts) for one in ring}
-    missing = sorted({host.identifier for host in hosts if host.name in inside} - known)
+    missing = sorted({host.identifier for host in hosts if host.name in inside} - _ticketed(counted))
     back = [one for one in sorted(document.changing) if one in document.before and one in document.after]
     if not missing or not back or not document.rollout.roll_back:
         return document
@@ -87,12 +94,25 @@ def with_tickets(document: RolloutDocument, hosts: Sequence[Host], sign: SignTic
     more = tuple(
         sign(Ticket(package, document.before[package].version, tuple(missing), document.expires)) for package in back
     )
-    return replace(document, tickets=(*document.tickets, *more))
+    if not all(_counts(one, ticket_keys) for one in more):
+        raise BadInput(
+            f"No host would let the rollout {document.name} go back: the key for downgrade tickets is not among those of"
+            " package_root_ticket_holders; name its holder there and run playbooks/package_root.yml, or take another key."
+        )
+    return replace(document, tickets=(*counted, *more))
 
 
-def _ticketed(document: RolloutDocument) -> set[str]:
-    """Ids of hosts that may go back already, as the document says that was signed as a whole."""
-    payloads = [dsse.unverified_payload(one, "a downgrade ticket") for one in document.tickets]
+def _counts(ticket: Mapping[str, Any], ticket_keys: Sequence[bytes]) -> bool:
+    try:
+        downgrades.verify(ticket, ticket_keys)
+    except Refused:
+        return False
+    return True
+
+
+def _ticketed(tickets: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Ids of hosts that may go back already."""
+    payloads = [dsse.unverified_payload(one, "a downgrade ticket") for one in tickets]
     return {host for raw in payloads for host in Ticket.from_payload(raw).hosts}
 
 

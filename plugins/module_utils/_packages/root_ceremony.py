@@ -17,6 +17,7 @@ from typing import Any
 
 from .._common import atomic, dsse
 from .._common.errors import BadInput
+from . import downgrades
 from . import repository_keys as keys
 from . import repository_layout as layout
 from . import repository_root as root
@@ -24,6 +25,7 @@ from . import tuf_library as tuf
 
 DRAFT = "root-draft.json"
 PINNED = "root.json"
+TICKET_KEYS = "downgrade-keys.pem"
 MAX_TICKET_KEYS = 65_536
 _PEM = b"-----BEGIN PUBLIC KEY-----"
 
@@ -83,23 +85,34 @@ def make_key(key_file: Path, public_file: Path, passphrase: Callable[[], bytes],
     return place_public(public_file, lambda: keys.load_signer(key_file, passphrase()).public_key, check)
 
 
-def make_ticket_key(key_file: Path, bundle: Path, passphrase: Callable[[], bytes], check: bool) -> Done:
-    """A key whose downgrade tickets count, and its public half (PEM) in the file that hosts get; others there stay."""
-    there = atomic.read_bounded(bundle, MAX_TICKET_KEYS) if bundle.exists() else b""
-    words = f"{bundle.name}: the public half of {key_file.name}"
-    if not key_file.exists():
-        words = f"{key_file.name}: a new key, mode 0600, and its public half"
-        if not check:
-            key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            keys.generate_key_file(key_file, passphrase())
-    if check:
-        # without its passphrase nobody can tell which public half is the key's
-        return Done(not key_file.exists() or not there, words, {})
-    public = dsse.public_key_to_pem(dsse.public_key_of(read_ticket_key(key_file, passphrase())))
-    if public.strip() in there:
+def place_ticket_keys(public_files: Sequence[Path], bundle: Path, check: bool) -> Done:
+    """The keys whose downgrade tickets count, and no others, in the file (PEM) that hosts get. Raises BadInput.
+
+    A file that is not there yet is left out: its holder makes it.
+    """
+    there = [path for path in public_files if path.exists()]
+    found = []
+    for path in there:
+        key = read_public(path)
+        if key.scheme != "ed25519":
+            raise BadInput(f"{path} is no Ed25519 key, as downgrade tickets need it; ask its holder for one.")
+        found.append(dsse.public_key_to_pem(bytes.fromhex(key.keyval["public"])))
+    wanted = b"".join(dict.fromkeys(found))
+    if bundle.exists() and atomic.read_bounded(bundle, MAX_TICKET_KEYS) == wanted:
         return Done(False, "", {})
-    _write(bundle, there + public)
-    return Done(True, words, {})
+    if not check:
+        _write(bundle, wanted)
+    names = ", ".join(path.stem for path in there) or "nobody"
+    return Done(True, f"{bundle.name}: downgrade tickets of {names} count", {})
+
+
+def ticket_keys(folder: Path) -> list[bytes]:
+    """The keys (raw Ed25519) whose downgrade tickets hosts believe. Raises BadInput."""
+    path = folder / TICKET_KEYS
+    try:
+        return downgrades.read_keys(atomic.read_bounded(path, MAX_TICKET_KEYS))
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}; run playbooks/package_root.yml once more.") from error
 
 
 def read_ticket_key(path: Path, passphrase: bytes) -> bytes:

@@ -105,7 +105,9 @@ def package_drift(packages: Mapping[str, Any]) -> list[str]:
             f"Packages in ERROR or MISSING that the report had no room for: {packages['errors'] - faulty}; `bocage-agent packages` on the host names them."
         )
     if (more := packages.get("audit_count", 0) - len(packages["audits"])) > 0:
-        found.append(f"Audits that are not OK and that the report had no room for: {more}; `bocage-agent packages` on the host names them.")
+        found.append(
+            f"Audits that are not OK and that the report had no room for: {more}; `bocage-agent packages` on the host names them."
+        )
     found += [
         f"{one['package']} {one['version']} could not set up sessions of {one['users']} users: {one['reason'].rstrip('.')}."
         for one in packages.get("sessions", ())

@@ -78,9 +78,7 @@ def test_rollouts_that_are_under_way_are_told_before_those_of_before(tmp_path: P
 
 def test_a_report_in_which_all_fails_is_made(tmp_path: Path, sealed: SealedHost) -> None:
     """As much of everything as a host can have, in words of the greatest length, still is one report that counts."""
-    rows = [
-        Row(f"{'n' * 90}{one:03}", "ERROR", LONG, "1", "2", audit="ERROR", audit_reason=LONG) for one in range(300)
-    ]
+    rows = [Row(f"{'n' * 90}{one:03}", "ERROR", LONG, "1", "2", audit="ERROR", audit_reason=LONG) for one in range(300)]
     many = {name: one for number in range(300) for name, one in told(f"{'r' * 50}{number:03}", number).items()}
     metadata = {f"{'d' * 60}{number}": 1 for number in range(500)}
     found = section(tmp_path, rows, rollouts=many, metadata=metadata)

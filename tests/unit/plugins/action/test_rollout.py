@@ -43,7 +43,9 @@ def variables(
     reported: dict[str, Any] = {} if name == "lost" else {"enrolment": {"host_id": IDS[name]}}
     if digest is not None:
         packages = {
-            "rollouts": {"editor-2": {"digest": digest, "audited_at": timestamps.write(timestamps.now())}},
+            "rollouts": {
+                "editor-2": {"digest": digest, "due": False, "audited_at": timestamps.write(timestamps.now())}
+            },
             "problems": [],
             "problem_count": 0,
             "audits": {},

@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.bocage.fleet.plugins.module_utils._packages import root_ceremony
 from ansible_collections.bocage.fleet.plugins.modules import package_root
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 
 @pytest.fixture
@@ -51,6 +54,39 @@ def test_four_calls_of_each_step(call_module: Any, trust: Path) -> None:
     finished = four(call_module, step="finish", trust_directory=str(trust))
     assert finished["root"]["version"] == 1 and (trust / "root.json").exists()
     assert not call_module(package_root, **draft(trust))["changed"]
+
+
+def test_tickets_of_those_who_are_named_count_and_of_nobody_else(call_module: Any, trust: Path) -> None:
+    """Who is named no more has no say any more, and who has made no key yet is waited for."""
+
+    def place(*names: str) -> dict[str, Any]:
+        files = {"public_key_file": str(trust / "downgrade-keys.pem"), "trust_directory": str(trust)}
+        options = {"step": "ticket_keys", **files, "ticket_keys": [str(trust / f"keys/{name}.pub") for name in names]}
+        found = four(call_module, **options)
+        keys = root_ceremony.ticket_keys(trust)
+        found["names"] = [name for name, key in raw.items() if key in keys]
+        assert len(keys) == len(found["names"])
+        return found
+
+    raw = {}
+    for name in ("first", "second"):
+        call_module(package_root, step="key", **key(trust, name))
+        public = root_ceremony.read_public(trust / f"keys/{name}.pub")
+        raw[name] = bytes.fromhex(public.keyval["public"])
+    assert place("first")["names"] == ["first"]
+    both = place("first", "second", "elsewhere")
+    assert both["names"] == ["first", "second"]
+    assert both["warnings"] == [
+        f"Downgrade tickets of elsewhere do not count, as {trust}/keys/elsewhere.pub is missing; ask its holder for it."
+    ]
+    assert place("second")["names"] == ["second"]
+    assert place()["names"] == []
+    other = ec.generate_private_key(ec.SECP256R1()).public_key()
+    (trust / "keys/token.pub").write_bytes(other.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    options = {"trust_directory": str(trust), "public_key_file": str(trust / "downgrade-keys.pem")}
+    refused = call_module(package_root, step="ticket_keys", ticket_keys=[str(trust / "keys/token.pub")], **options)
+    assert refused["failed"] and "token.pub is no Ed25519 key" in refused["msg"]
+    assert root_ceremony.ticket_keys(trust) == []
 
 
 def test_a_lost_passphrase(call_module: Any, trust: Path) -> None:

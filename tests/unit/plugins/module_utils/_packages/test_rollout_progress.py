@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from bocage_core._common import timestamps
+from bocage_core._common import dsse, timestamps
 from bocage_core._common.errors import BadInput
 from bocage_core._common.rollout import Host, State
+from bocage_core._packages import downgrades
 from bocage_core._packages.rollout_document import Locked, RolloutDocument, parse, render
 from bocage_core._packages.rollout_progress import Progress, Report, advance, command, observe
 
+KEY = dsse.generate_private_key()
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOSTS = [Host(f"00000000-0000-4000-8000-00000000000{one}", f"desk{one}", "lyon") for one in range(1, 4)]
 DOCUMENT = RolloutDocument(
@@ -62,7 +64,8 @@ def problem(state: str, wanted: str | None = "2.0", package: str = "editor") -> 
 
 
 def taken(document: RolloutDocument, reports: dict[str, Report], after: int = 0) -> Progress:
-    return advance(document, HOSTS, reports, NOW + timedelta(seconds=after), lambda ticket: {})
+    moment = NOW + timedelta(seconds=after)
+    return advance(document, HOSTS, reports, moment, lambda one: downgrades.sign(one, KEY), [dsse.public_key_of(KEY)])
 
 
 def unticketed(document: RolloutDocument) -> RolloutDocument:

@@ -18,7 +18,8 @@ from bocage_core._packages.rollout_start import Listed, start, with_tickets
 from bocage_core._packages.target_custom import Custom
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-KEY = dsse.generate_private_key()
+KEY, NEXT_KEY = dsse.generate_private_key(), dsse.generate_private_key()
+BELIEVED = [dsse.public_key_of(KEY)]
 HOSTS = [
     Host(f"00000000-0000-4000-8000-00000000000{number}", f"desk{number}", "lyon", frozenset({"desktops"}))
     for number in range(1, 5)
@@ -42,7 +43,7 @@ def sign(ticket: downgrades.Ticket) -> dict[str, Any]:
 def begin(
     packages: list[Listed], given: dict[str, Any] | None = None, requests: list[str] | None = None, **options: Any
 ) -> RolloutDocument:
-    found = {"hosts": HOSTS, "others": [], "sign": sign, **options}
+    found = {"hosts": HOSTS, "others": [], "sign": sign, "ticket_keys": BELIEVED, **options}
     return start(
         "editor-2",
         {"rings": RINGS, **(given or {})},
@@ -52,6 +53,7 @@ def begin(
         found["others"],
         NOW,
         found["sign"],
+        ticket_keys=found["ticket_keys"],
     )
 
 
@@ -108,9 +110,27 @@ def test_each_host_of_its_rings_may_go_back_and_one_that_joins_may_too() -> None
     assert tickets(document) == [("editor", "1.0-1", {HOSTS[0].identifier, HOSTS[1].identifier})]
     known = {"rings": [{"name": "all", "share_percent": 100}]}
     shared = begin([OLD, NEW, SPELL], known, hosts=HOSTS[:2])
-    joined = with_tickets(shared, HOSTS[:3], sign)
+    joined = with_tickets(shared, HOSTS[:3], sign, BELIEVED)
     assert tickets(joined)[1:] == [("editor", "1.0-1", {HOSTS[2].identifier})]
-    assert with_tickets(joined, HOSTS[:3], sign) is joined
+    assert with_tickets(joined, HOSTS[:3], sign, BELIEVED) is joined
+
+
+def test_leave_of_a_key_that_was_taken_away_is_given_anew() -> None:
+    document = begin([OLD, NEW, SPELL], hosts=HOSTS[:2])
+    taken_away = [dsse.public_key_of(NEXT_KEY)]
+    renewed = with_tickets(document, HOSTS[:2], lambda ticket: downgrades.sign(ticket, NEXT_KEY), taken_away)
+    assert len(renewed.tickets) == len(document.tickets) == 1
+    found = downgrades.verify(renewed.tickets[0], taken_away)
+    assert set(found.hosts) == {HOSTS[0].identifier, HOSTS[1].identifier}
+    # as long as both count there is nothing to do
+    assert with_tickets(document, HOSTS[:2], None, [*taken_away, *BELIEVED]) is document
+
+
+def test_leave_that_no_host_would_believe_is_not_given() -> None:
+    with pytest.raises(
+        BadInput, match=r"No host would let the rollout editor-2 go back: the key .* package_root_ticket"
+    ):
+        begin([OLD, NEW, SPELL], ticket_keys=[dsse.public_key_of(NEXT_KEY)])
 
 
 def tickets(document: RolloutDocument) -> list[tuple[str, str, set[str]]]:
