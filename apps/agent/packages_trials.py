@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The agent as a package, in the state of packages: on trial it is neither installed nor in error, then it is one of both.
 
-A version that was put back is not tried again until a newer one comes, or somebody asks for it.
+A version that was put back is not tried again until another one comes, or somebody asks for it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from . import agent_trial
 from .agent_trial import ON_TRIAL, PACKAGE, Verdict
 from .packages_cache import Cache
 from .packages_plan import Plan
+from .packages_ports import Offer
 from .packages_steps import installed_row, set_floor
 from .packages_store import Record, Store, add_step, put_facts, put_row
 
@@ -46,21 +47,28 @@ class Trials:
         self._store.set_facts({_FAILED: None})
 
     def hold(self, plan: Plan) -> Plan:
-        """The plan without an agent that is on trial, or was put back."""
+        """The plan without an agent that is on trial, was put back, or came back in the place of such a one."""
         offer = next((one for one in plan.install if one.package == PACKAGE), None)
         if offer is None:
             return plan
+        others = tuple(one for one in plan.install if one is not offer)
         failed = self._store.fact(_FAILED)
         if agent_trial.read(self._folder) is not None:
             state, reason = "NEED-UPGRADE", ON_TRIAL
-        elif failed is not None and self._compare(offer.version, failed["version"]) <= 0:
+        elif failed is not None and self._compare(offer.version, failed["version"]) == 0:
             state, reason = "ERROR", failed["reason"]
             self._log(f"{PACKAGE} {offer.version}: it is not tried again: {reason}")
+        elif failed is not None and self._runs(offer):
+            # nobody asks for the one that failed any more
+            return replace(plan, install=others)
         else:
             return plan
-        return replace(
-            plan, install=tuple(one for one in plan.install if one is not offer), held={PACKAGE: (state, reason)}
-        )
+        return replace(plan, install=others, held={PACKAGE: (state, reason)})
+
+    def _runs(self, offer: Offer) -> bool:
+        """Whether an offer is the package that is installed."""
+        row = self._store.rows().get(PACKAGE)
+        return row is not None and (row.version, row.sha256) == (offer.version, offer.sha256)
 
     def settle(self) -> None:
         """Take in what became of an update of the agent."""

@@ -156,6 +156,34 @@ def test_the_version_before_stays_known_when_the_next_one_fails(host: Host) -> N
     assert floor(host) == "2"
 
 
+def test_where_nobody_wants_it_any_more_the_one_before_is_well(host: Host) -> None:
+    """As when the rollout that brought it goes back."""
+    host.upgrade()
+    judge(host, "kept")
+    publish(host, "3")
+    host.upgrade()
+    judge(host, "returned", "3")
+    host.library.known[PACKAGE].pop()
+    assert host.upgrade() is True
+    assert row(host) == ("OK", "2", "")
+    assert agent_trial.read(trials(host)) is None
+
+
+def test_an_older_one_that_never_failed_is_tried(host: Host) -> None:
+    host.upgrade()
+    judge(host, "kept")
+    publish(host, "4")
+    host.upgrade()
+    judge(host, "returned", "4")
+    host.library.known[PACKAGE].pop()
+    publish(host, "3")
+    host.upgrade()
+    assert row(host) == ("NEED-UPGRADE", "2", ON_TRIAL)
+    judge(host, "kept", "3")
+    settle(host)
+    assert row(host) == ("OK", "3", "")
+
+
 def test_what_needs_the_new_agent_waits_for_it(host: Host) -> None:
     host.upgrade()
     judge(host, "returned")
