@@ -33,7 +33,7 @@ export LC_ALL := C.UTF-8
 say = @printf '\n==> %s\n' "$(1)"
 lab = ansible-playbook -i localhost, -e ansible_python_interpreter=$(VENV)/bin/python -e @lab/estates/$(LAB).yml
 
-.PHONY: help demo test checks test-unit test-molecule test-estate drills scenarios lint bench fuzz docs build lab-up lab-down lab-status lab-shell converge clean venv role
+.PHONY: help demo demo-rollouts test checks test-unit test-molecule test-estate drills scenarios lint bench fuzz docs build lab-up lab-down lab-status lab-shell converge clean venv role
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ demo: venv ## bring up the demo estate, converge it, prove it, show it
 	@tests/timed.sh "5/6 proofs" ansible-playbook -i $(INVENTORY) playbooks/prove.yml
 	@tests/timed.sh "6/6 the estate as it reports itself" ansible-playbook -i $(INVENTORY) playbooks/show.yml
 	@cat lab/what-next.txt
+
+demo-rollouts: venv build/src ## on that estate: a good package goes through three rings, a bad one ends in the first and is taken back
+	@lab/rollouts.sh $(INVENTORY)
 
 # The drills have the machine for themselves, since they look for what is lost and for how long.
 test: venv build/src $(SECOND_CLIENT)/.installed ## everything: lint, unit and repository tests, scenarios, the whole estate and its drills
