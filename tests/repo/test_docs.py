@@ -46,6 +46,31 @@ def test_every_threat_names_tests_that_exist() -> None:
     assert missing == []
 
 
+NAMED_THREATS = {
+    *("rollback", "freeze", "mix-and-match", "omission", "wrong software under a right name", "arbitrary installation"),
+    *("endless data", "slow retrieval", "key compromise below the threshold", "revoked and expired signer"),
+    *("fast-forward", "replay of an action", "altered action", "forged inventory", "poisoned cache or mirror"),
+    *("archive bombs and traversal", "unsigned metadata keys injected"),
+}
+
+
+def table(page: str, title: str) -> list[list[str]]:
+    """The rows of the table whose first column has this title."""
+    lines = page.partition(f"\n| {title} |")[2].partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_each_named_threat_says_who_makes_it_and_what_is_at_stake() -> None:
+    """By one test in the lab each; no attacker and no asset is named that no threat has."""
+    page = tree.read("docs/threats.md")
+    attackers, assets = ({row[0] for row in table(page, title)} for title in ("attacker", "asset"))
+    rows = table(page, "threat")
+    assert {row[0] for row in rows} == NAMED_THREATS and len(rows) == len(NAMED_THREATS)
+    assert {one for row in rows for one in row[1].split(", ")} == attackers
+    assert {one for row in rows for one in row[2].split(", ")} == assets
+    assert [row for row in rows if not re.fullmatch(r"`tests/estate/test_\w+\.py::test_attack_\w+`", row[3])] == []
+
+
 def test_every_attack_that_is_tested_is_told() -> None:
     attacks = {
         (name, test)
