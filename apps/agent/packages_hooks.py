@@ -75,7 +75,7 @@ class Helpers:
             print(output, end="" if output.endswith("\n") else "\n", flush=True)
         if process.returncode not in accept:
             last = output.strip().rpartition("\n")[2]
-            raise Failed(f"{shown[:200]} ended with status {process.returncode}: {last[:200]}")
+            raise Failed(f"{shown[:200]} ended with status {process.returncode}{f': {last[:200]}' if last else ''}")
         return output
 
     def run_notfatal(self, command: str | Sequence[str], *, timeout: float = _SECONDS) -> str:

@@ -174,6 +174,4 @@ def summary(progress: Iterable[Progress]) -> str:
     for one in progress:
         counts[one.state] = counts.get(one.state, 0) + 1
     total = sum(counts.values())
-    return (
-        f"{total} host{'' if total == 1 else 's'}: {', '.join(f'{number} {state}' for state, number in counts.items())}"
-    )
+    return f"{total} host{'' if total == 1 else 's'}: {', '.join(f'{number} {state}' for state, number in sorted(counts.items()))}"

@@ -197,6 +197,8 @@ def check_control_signature(
 ) -> None:
     """Whether `signer` signed every key of a control file, and is the one that the control file names; or Refused."""
     controls.require_signed(control, unsigned, what)
+    if not control.get("signature"):
+        raise Refused("unsigned", f"{opening(what)} has no signature.")
     signature = signatures.decode_text(control.get("signature").encode("utf-8"), f"the signature in {what}")
     payload = controls.signed_payload(control, what)
     signatures.verify_rsa(signer.public_key(), signature, payload, what)

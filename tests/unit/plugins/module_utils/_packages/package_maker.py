@@ -73,11 +73,11 @@ def sign_again(path: Path, changes: Mapping[str, bytes | None], party: Party = D
     return rewrite(path, {**changes, "WAPT/manifest.sha256": manifest, "WAPT/signature.sha256": signature})
 
 
-def change_control(path: Path, **fields: str | int | None) -> Path:
+def change_control(path: Path, party: Party = DEVELOPER, **fields: str | int | None) -> Path:
     """The same with a control file that was changed after its signature, in a manifest that is signed."""
     control = controls.parse_control(contents(path)["WAPT/control"])
     changed = {key: value for key, value in {**control.fields, **fields}.items() if value is not None}
-    return sign_again(path, {"WAPT/control": controls.render_control(Control(changed))})
+    return sign_again(path, {"WAPT/control": controls.render_control(Control(changed))}, party)
 
 
 @dataclass(frozen=True)
