@@ -78,17 +78,28 @@ class Sleeper:
         unpack("wrs1", {**files, **{f"metadata/{name}.json": data for name, data in changes.items()}}, PUBLIC)
 
     def offer(
-        self, name: str, alter: Callable[[Path], object] = lambda path: None, days_ago: int = 0, **options: Any
+        self,
+        name: str,
+        alter: Callable[[Path], object] = lambda path: None,
+        days_ago: int = 0,
+        listed_after: bool = False,
+        **options: Any,
     ) -> str:
-        """List a package that no publisher would, signed so many days ago, and what the agent says to it."""
+        """List a package that no publisher would, signed so many days ago, and what the agent says to it.
+
+        With `listed_after` the list says what the altered package says.
+        """
         today = self.estate.now
         self.estate.now = today - days_ago * DAY
         built = self.estate.build(name, "1.0", SETUP, **options)
         self.estate.now = today
+        if listed_after:
+            alter(built)
         with open_container(built) as container:
             raw = container.control_raw
         custom = target_custom.from_control(parse_control(raw).fields, raw).to_dict()
-        alter(built)
+        if not listed_after:
+            alter(built)
         self.estate.repository.add(repository_edit.add_file(f"base/{name}_1.0.wapt", built, custom))
         self.serve()
         return self.agent(f"install {name}")

@@ -128,17 +128,6 @@ def test_the_playbook_asks_and_follows() -> None:
     assert all(f"{host}: done: This report." in run.stdout for host in driver.MANAGED)
 
 
-def test_an_upgrade_runs_in_a_unit_of_its_own_and_is_answered() -> None:
-    """Whatever becomes of it: the estate of this test may have no packages, and then the host says so."""
-    driver.playbook("playbooks/act.yml", "--limit desk1", extra={"act_verb": "upgrade"})
-    (nonce, told) = max(section("desk1")["answers"].items(), key=lambda one: one[1]["received_at"])
-    assert told["verb"] == "upgrade"
-    assert told["state"] in ("done", "failed")
-    assert told["result"]
-    journal = driver.on("desk1", f"journalctl -q --no-pager -u bocage-action-{nonce}")
-    assert "A signed action" in journal
-
-
 def test_the_playbook_says_who_refuses_and_who_was_not_asked() -> None:
     driver.on("wrs1", "systemctl stop bocage-agent-listen")
     # a report after the action has ended says that it was not asked; its own timer may be minutes away

@@ -6,10 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import re
 import shutil
-import subprocess
 import time
 import zipfile
 from collections.abc import Iterator
@@ -20,13 +17,12 @@ import driver
 import pytest
 from bocage_core._common import timestamps
 from bocage_core._packages import index, publishable
-from bocage_packager.main import main as packager
 from packages_made import SECRETS, TRUST, copied, make, publish
 
 REPOSITORY = "/srv/bocage/packages"
 # Of this run: a host takes no version below one that it had, also where the lab was kept.
 RUN = int(time.time()) // 60
-FIRST, SECOND, BROKEN, MENDED, THIRD, SOFTWARE, FOURTH, FIFTH = (f"{RUN}.{number}-1" for number in range(8))
+FIRST, SECOND, BROKEN, MENDED, THIRD, SOFTWARE, FOURTH = (f"{RUN}.{number}-1" for number in range(7))
 SETUP = '''
 UNIT = """[Unit]
 Description=A demonstration
@@ -70,20 +66,6 @@ def signed(folder: Path, version: str, last: str = "true", who: str = "developer
 
 def agent(host: str, words: str, check: bool = True) -> str:
     return driver.on(host, f"{driver.AGENT} {words} 2>&1", check=check, timeout=120)
-
-
-def module(host: str, name: str, /, *arguments: str, **options: Any) -> dict[str, Any]:
-    """What a module of the collection answers on a host, asked as an operator does without a playbook."""
-    command = ["ansible", host, "-i", str(driver.INVENTORY), "--become", "-m", f"bocage.fleet.{name}"]
-    environment = driver.environment(ANSIBLE_STDOUT_CALLBACK="ansible.builtin.minimal")
-    done = subprocess.run(
-        [*command, *(["-a", json.dumps(options)] if options else []), *arguments],
-        cwd=driver.ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    told = re.search(rf"^{host} \| [A-Z!]+ => ", done.stdout, re.MULTILINE)
-    assert told, done.stdout + done.stderr
-    found: dict[str, Any] = json.JSONDecoder().raw_decode(done.stdout, told.end())[0]
-    return {**found, "printed": done.stdout}
 
 
 def report() -> None:
@@ -183,21 +165,33 @@ def test_a_deployer_signs_no_software(folder: Path, capsys: pytest.CaptureFixtur
     assert "the certificate deployer lacks codeSigning; let a developer sign it." in capsys.readouterr().err
 
 
-def test_what_fails_is_told_and_the_next_version_mends_it(folder: Path) -> None:
+def act(verb: str, group: str) -> driver.Run:
+    """Hosts are asked by a signed action, and followed until each has answered."""
+    return driver.playbook("playbooks/act.yml", "--limit", group, extra={"act_verb": verb})
+
+
+def test_a_group_is_asked_to_upgrade_what_fails_is_told_and_the_next_version_mends_it(folder: Path) -> None:
+    """One host of two has something to do: it fails there, and the operator is told; then all is well."""
     run = publish(signed(folder, BROKEN, last="false"))
     assert run.ok, run.failures
     copied()
-    said = agent("desk1", "upgrade", check=False)
-    assert f"demo-hello {BROKEN}: install failed" in said, said
-    report()
+    run = act("upgrade", "hypervisors")
+    assert not run.ok
+    assert "upgrade: 2 hosts: 1 done, 1 failed." in run.stdout, run.stdout
+    (told,) = [line for line in run.stdout.splitlines() if "desk1: failed: " in line]
+    assert "demo-hello" in told, told
+    units = driver.on("desk1", "journalctl -q --no-pager -u 'bocage-action-*' -o cat")
+    assert f"demo-hello {BROKEN}: install failed" in units, units
     found = inventory()
     assert "desk1" in found["packages_error"]["hosts"]
     assert "desk1" in found["drift_packages"]["hosts"]
     assert "demo-hello is in ERROR" in driver.package_drift("desk1")
     assert publish(signed(folder, MENDED)).ok
     copied()
-    agent("desk1", "upgrade")
-    report()
+    run = act("upgrade", "hypervisors")
+    assert run.ok, run.failures
+    assert "upgrade: 2 hosts: 2 done." in run.stdout, run.stdout
+    assert driver.on("desk1", "cat /opt/demo-hello/version") == MENDED
     assert "desk1" not in inventory().get("packages_error", {}).get("hosts", [])
 
 
@@ -259,80 +253,6 @@ def test_a_removed_package_leaves_nothing() -> None:
     assert "demo-hello" not in versions()
 
 
-def four(**options: Any) -> list[dict[str, Any]]:
-    """Check, do, check again, do again; what is foreseen is what is done, and only once."""
-    calls = (("--check", "--diff"), ("--diff",), ("--check",), ())
-    results = [module("desk1", "package", *arguments, **options) for arguments in calls]
-    assert [one["changed"] for one in results] == [True, True, False, False], results
-    assert results[0]["changes"] == results[1]["changes"]
-    return results
-
-
-def test_the_module_has_a_package_and_looks_at_it() -> None:
-    checked = module("desk1", "package", "--check", name=["demo-hello"])
-    assert checked["changed"]
-    assert driver.on("desk1", "ls -d /opt/demo-hello 2>/dev/null", check=False) == "", "only checked"
-    done = four(name=["demo-hello"])[1]
-    installed = {"package": "demo-hello", "action": "install", "before": None, "after": THIRD}
-    assert done["changes"] == [installed] and f"+demo-hello {THIRD}" in done["printed"]
-    assert driver.on("desk1", "systemctl is-active demo-hello; cat /opt/demo-hello/version").split() == [
-        "active",
-        THIRD,
-    ]
-    found = module("desk1", "package_info")
-    assert not found["changed"] and found["versions"]["demo-hello"] == THIRD
-    assert found["requests"]["demo-hello"] == "demo-hello"
-    assert "demo-hello" not in [one["package"] for one in found["problems"]]
-    assert found["history"][0]["package"] == "demo-hello" and found["metadata"]["timestamp"] > 0
-
-
-def test_the_module_tells_in_a_sentence_what_cannot_be() -> None:
-    absent = module("desk1", "package", name=["never-there"])
-    assert absent["msg"] == "never-there: The repository has no package never-there for this host."
-    older = module("desk1", "package", name=["demo-hello(<0.1)"])
-    assert older["msg"].startswith("demo-hello: ")
-    assert driver.on("desk1", "cat /opt/demo-hello/version") == THIRD
-    lock = "exec 9<>/run/bocage/packages.lock; flock 9; sleep 20"
-    held = subprocess.Popen([str(driver.PODMAN), "exec", "bocage-demo-desk1", "bash", "-c", lock])
-    try:
-        free = "flock --nonblock /run/bocage/packages.lock true"
-        driver.eventually(lambda: driver.on("desk1", f"{free} || echo held", check=False) == "held\n", 10, "it is held")
-        busy = module("desk1", "package", name=["demo-hello"], wait_seconds=0)
-        assert busy["msg"].startswith("Another agent works with packages on this host (")
-    finally:
-        held.wait(30)
-
-
-def test_the_module_keeps_what_fits_and_takes_the_latest(folder: Path) -> None:
-    assert publish(signed(folder, FOURTH)).ok
-    copied()
-    assert not module("desk1", "package", name=["demo-hello"])["changed"]
-    done = four(name=["demo-hello"], state="latest")[1]
-    assert done["changes"] == [{"package": "demo-hello", "action": "upgrade", "before": THIRD, "after": FOURTH}]
-    assert driver.on("desk1", "cat /opt/demo-hello/version") == FOURTH
-    assert not module("desk1", "package", state="latest")["changed"], "nothing else is due"
-
-
-def test_the_module_removes_what_it_brought() -> None:
-    done = four(name=["demo-hello"], state="absent")[1]
-    assert done["changes"] == [{"package": "demo-hello", "action": "remove", "before": FOURTH, "after": None}]
-    left = driver.on("desk1", "ls -d /opt/demo-hello /etc/systemd/system/demo-hello.service 2>/dev/null", check=False)
-    assert left == ""
-
-
-def test_the_module_of_the_repository_finds_all_fresh() -> None:
-    fresh = module("hub1", "package_repository", "--check", command="refresh")
-    assert not fresh["changed"] and fresh["expiries"][0]["state"] in ("good", "renew")
-    unit = driver.on("wrs1", "systemctl show --property=ExecStart --value bocage-package-upkeep.service")
-    upstream = re.findall(r"--from (\S+)", unit)
-    assert upstream, unit
-    # its timer may have been faster
-    module("wrs1", "package_repository", command="replicate", upstream=upstream)
-    for arguments in (("--check",), ()):
-        again = module("wrs1", "package_repository", *arguments, command="replicate", upstream=upstream)
-        assert (again["changed"], again["steps"]) == (False, []), again
-
-
 def test_what_is_about_to_end_is_told_before_it_does(folder: Path) -> None:
     """A timestamp of eleven hours, and nobody who would sign it again: who serves it says so, and playbooks warn."""
 
@@ -343,7 +263,7 @@ def test_what_is_about_to_end_is_told_before_it_does(folder: Path) -> None:
 
     driver.on("hub1", "systemctl stop bocage-package-upkeep.timer")
     try:
-        run = publish(signed(folder, FIFTH), package_repository_timestamp_hours=11)
+        run = publish(signed(folder, FOURTH), package_repository_timestamp_hours=11)
         assert run.ok, run.failures
         assert expiring()
         run = driver.playbook("playbooks/packages.yml", "--limit desk1,hub1", "--check")
@@ -353,17 +273,3 @@ def test_what_is_about_to_end_is_told_before_it_does(folder: Path) -> None:
     finally:
         driver.on("hub1", "systemctl start bocage-package-upkeep bocage-package-upkeep.timer")
     assert not expiring()
-
-
-def test_an_author_tries_a_package_in_a_container(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Installed, audited and removed by the agent's own runner; what it leaves behind is told."""
-    assert packager(["init", str(tmp_path / "demo-trial"), "--package", "demo-trial", "--version", "1-0"]) == 0
-    setup = tmp_path / "demo-trial" / "setup.py"
-    install = 'def install():\n    write("/opt/demo-trial/version", control["version"])\n'
-    for text, left in ((install, []), (f'{install}    run(["touch", "/opt/left"])\n', ["/opt/left"])):
-        setup.write_text(text)
-        capsys.readouterr()
-        status = packager(["test", str(tmp_path / "demo-trial"), "--podman", str(driver.PODMAN), "--json"])
-        told = json.loads(capsys.readouterr().out)
-        assert status == 0 and told["passed"], told
-        assert told["left_behind"] == left, told

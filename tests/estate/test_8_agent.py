@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +11,8 @@ from typing import Any
 
 import driver
 import pytest
-from bocage_packager.main import main as packager
-from packages_made import serve, sign
+from agents_made import ANOTHER, SILENT, package, remade, version_of
+from packages_made import make, serve
 
 HOST = "desk1"
 ROOT = "/opt/bocage/agent"
@@ -61,38 +58,6 @@ def current() -> str:
     return driver.on(HOST, f"readlink {ROOT}/current").strip()
 
 
-def remade(folder: Path, role_version: str, changes: dict[str, bytes]) -> Path:
-    """The role's archive with something added to files of it, named as `make build` names one."""
-    source = Path(f"~/.cache/bocage/bocage-agent-{role_version}-x86_64.tar.gz").expanduser()
-    release = role_version.partition("-")[0]
-    digest = hashlib.sha256(repr((role_version, changes, time.time_ns())).encode()).hexdigest()[:12]
-    made = folder / f"bocage-agent-{release}-{digest}-x86_64.tar.gz"
-    with tarfile.open(source) as before, tarfile.open(made, "w:gz") as after:
-        for member in before:
-            content = before.extractfile(member)
-            data = (b"" if content is None else content.read()) + changes.get(member.name, b"")
-            member.size = len(data)
-            after.addfile(member, io.BytesIO(data))
-    return made
-
-
-def version_of(archive: Path) -> str:
-    return archive.name.removeprefix("bocage-agent-").removesuffix("-x86_64.tar.gz")
-
-
-def publish(folder: Path, source: Path, file: str) -> None:
-    """Sign a package and bring it to the copy of the host's site."""
-    sign(folder, source)
-    serve(folder / file)
-
-
-def publish_agent(folder: Path, archive: Path, version: str) -> None:
-    source = folder / f"agent-{version}"
-    begun = ["init", str(source), "--template", "agent", "--archive", str(archive), "--version", version]
-    assert packager(begun) == 0
-    publish(folder, source, f"bocage-agent_{version}_x64_PROD.wapt")
-
-
 def state() -> dict[str, Any]:
     """Of the agent as a package, as the host knows it."""
     found: dict[str, Any] = json.loads(agent("packages"))["packages"].get("bocage-agent", {})
@@ -117,8 +82,8 @@ def in_group(inventory: dict[str, Any], group: str) -> bool:
 
 @pytest.fixture(scope="module")
 def good(folder: Path, role_version: str) -> str:
-    archive = remade(folder, role_version, {"lib/bocage_agent/__init__.py": b"\n# another build\n"})
-    publish_agent(folder, archive, GOOD)
+    archive = remade(folder, role_version, ANOTHER)
+    serve(package(folder, archive, GOOD))
     return version_of(archive)
 
 
@@ -126,8 +91,8 @@ def good(folder: Path, role_version: str) -> str:
 def broken(folder: Path, role_version: str, good: str) -> str:
     """It starts, and ends before it has made a report."""
     assert good
-    archive = remade(folder, role_version, {"lib/bocage_agent/make_report.py": b"\nraise RuntimeError('on purpose')\n"})
-    publish_agent(folder, archive, BROKEN)
+    archive = remade(folder, role_version, SILENT)
+    serve(package(folder, archive, BROKEN))
     return version_of(archive)
 
 
@@ -213,10 +178,7 @@ def test_what_waits_is_installed_while_the_host_goes_down(folder: Path) -> None:
     # it would be begun by the timer otherwise; the next start begins the timer again
     driver.no_upgrade_by_itself(HOST)
     for version in (EARLY, LATE):
-        source = folder / f"demo-late-{version}"
-        assert packager(["init", str(source), "--package", "demo-late", "--version", version]) == 0
-        (source / "setup.py").write_text(LATE_SETUP)
-        publish(folder, source, f"demo-late_{version}_PROD.wapt")
+        serve(make(folder, "demo-late", version, LATE_SETUP))
         if version == EARLY:
             agent("install demo-late")
     assert driver.on(HOST, "cat /opt/demo-late/version") == EARLY

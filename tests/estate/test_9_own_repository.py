@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from own_repository import SETUP, Sleeper, gone, nothing_was_done, version
 from package_estate import DAY, Party  # found by own_repository
-from package_maker import rewrite
+from package_maker import change_control, rewrite
 from party_maker import CODE, rsa_key
 from tuf.api.metadata import Metadata, Targets, Timestamp
 
@@ -52,6 +52,15 @@ def test_attack_a_package_that_is_signed_in_part(sleeper: Sleeper) -> None:
         ("lent", {"WAPT/certificate.crt": None}, "unsigned"),
     ):
         said = sleeper.offer(name, partial(rewrite, changes=files))
+        assert f"Refused ({code})" in said, (name, said)
+    developer = sleeper.estate.developer
+    for name, fields, code in (
+        ("open", {"signature": None}, "unsigned"),
+        ("changed", {"description": "not what was signed"}, "bad_signature"),
+    ):
+        # the manifest fits to it, and so does the list
+        alter = partial(change_control, party=developer, **fields)
+        said = sleeper.offer(name, alter, listed_after=True)
         assert f"Refused ({code})" in said, (name, said)
     nothing_was_done(sleeper)
 
