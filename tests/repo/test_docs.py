@@ -38,9 +38,10 @@ def test_files_that_pages_name_exist(name: str) -> None:
     assert missing == []
 
 
-def test_every_threat_names_tests_that_exist() -> None:
+@pytest.mark.parametrize("page", ["docs/threats.md", "docs/tuf-conformance.md"])
+def test_pages_name_tests_that_exist(page: str) -> None:
     """Tests are named as file::function."""
-    named = re.findall(r"`(tests/[\w/.]+\.py)::(\w+)`", tree.read("docs/threats.md"))
+    named = re.findall(r"`(tests/[\w/.]+\.py)::(\w+)`", tree.read(page))
     assert len(named) > 20
     missing = [f"{path}::{test}" for path, test in named if f"def {test}(" not in tree.read(path)]
     assert missing == []
