@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bocage_core._packages.requests import Request, parse_request
+from bocage_core._packages.requests import Request, parse_request, parse_requests
 from bocage_core._packages.universe import Candidate, Goal, Installed, Rule, Universe, Wanted
 
 SECTIONS = ("host", "group", "unit", "profile")
@@ -24,6 +24,8 @@ class Shape:
     strict: float = 0.5
     wanted: int = 3
     installed: float = 0.4
+    # how many of the strict ones have two constraints
+    double: float = 0.0
     # a need points at most so far ahead, as software leans on what is below it; 0: anywhere, with cycles
     reach: int = 0
 
@@ -84,7 +86,8 @@ def _candidate(chance: random.Random, shape: Shape, counts: list[int], index: in
         return tuple(_request(chance, shape, counts, chance.randrange(first, last)) for _ in range(count))
 
     section = SECTIONS[index % 4] if index % 7 == 0 else "base"
-    depends, conflicts = some(shape.needs), some(shape.conflicts)
+    # a range is written as a list with a comma, each part of which is to be met
+    depends, conflicts = parse_requests(",".join(map(str, some(shape.needs)))), some(shape.conflicts)
     sample = Candidate.parse(name_of(index), f"{version}-0", sha256=f"{index:032x}{version:032x}", section=section)
     return Candidate(sample.package, sample.version, depends, conflicts, sample.sha256, section)
 
@@ -97,6 +100,12 @@ def _request(chance: random.Random, shape: Shape, counts: list[int], index: int)
     if operator in "<>" and chance.random() < 0.9:
         # rarely a request that nothing meets
         edge = max(edge, 2) if operator == "<" else min(edge, max(1, counts[index] - 1))
+    if chance.random() < shape.double:
+        # a range, which may be empty
+        low, high = sorted(chance.randint(1, counts[index]) for _ in range(2))
+        name, above, below = name_of(index), chance.choice([">=", ">"]), chance.choice(["<=", "<"])
+        ends = parse_requests(f"{name}({above}{low}-0),{name}({below}{high}-0)")
+        return Request(name, tuple(constraint for end in ends for constraint in end.constraints))
     return parse_request(f"{name_of(index)}({operator}{edge}-0)")
 
 

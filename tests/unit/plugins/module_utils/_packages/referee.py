@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import solv
@@ -16,7 +17,7 @@ _GOAL = "the-goal"
 
 
 class Referee:
-    """A universe in libsolv's terms. Versions must have a packaging number, and requests one constraint at most."""
+    """A universe in libsolv's terms. Versions must have a packaging number."""
 
     def __init__(self, universe: Universe, goal: Goal) -> None:
         self._universe = universe
@@ -68,10 +69,12 @@ class Referee:
         return added
 
     def _relation(self, request: Request) -> solv.Dep:
-        if not request.constraints:
-            return self._pool.Dep(request.package)
-        (constraint,) = request.constraints
-        return self._pool.Dep(request.package).Rel(_FLAGS[constraint.operator], self._pool.Dep(str(constraint.version)))
+        named = self._pool.Dep(request.package)
+        relations = [
+            named.Rel(_FLAGS[one.operator], self._pool.Dep(str(one.version))) for one in request.constraints
+        ] or [named]
+        # all of them by one and the same package
+        return functools.reduce(lambda first, second: first.Rel(solv.REL_WITH, second), relations)
 
 
 def changes(universe: Universe, chosen: Mapping[str, Candidate]) -> int:

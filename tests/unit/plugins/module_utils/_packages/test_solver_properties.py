@@ -21,6 +21,7 @@ SHAPES = {
     "loose": (Shape(15, needs=1.5, versions=5), 50),
     "leaning downwards": (Shape(40, needs=2.0, reach=6, strict=0.3), 20),
     "sixty": (Shape(60, needs=1.6, conflicts=0.15, strict=0.4, wanted=5), 15),
+    "ranges": (Shape(25, versions=6, needs=1.3, strict=0.6, conflicts=0.3, double=0.7), 60),
     "much installed": (Shape(30, needs=1.0, conflicts=0.6, installed=0.9, wanted=2), 30),
 }
 
