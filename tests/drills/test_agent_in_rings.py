@@ -86,4 +86,4 @@ def test_a_good_agent_goes_through_its_rings_and_a_broken_one_ends_in_the_first(
         # the one that came back is well: nothing is left that somebody has to mend
         assert (current(host), known(host)["state"], known(host)["version"]) == (version_of(archives[1]), "OK", GOOD)
         driver.on(host, "systemctl start bocage-agent-report")
-    assert not set(HOSTS) & set(driver.inventory_list()[0].get("packages_error", {}).get("hosts", []))
+        assert "bocage-agent" not in driver.package_drift(host)
