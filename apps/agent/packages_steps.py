@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Installing and removing one package in steps, each of which is over or was never begun, whatever ends the agent.
 
-`begun` -> `unpacked` -> `recorded` (how it goes again) -> `started` -> `executed` -> `placed` -> `finished` -> `cleaned`.
-Before `started` nothing of the package has run: the next run forgets the attempt. From `started` on the child's own
-result, which lies in the work folder, decides; where there is none, the package is in ERROR and tried again.
+`begun` -> `unpacked` -> `started` (and how it goes again) -> `executed` -> `placed` -> `finished` -> `cleaned`.
+Before `started` nothing of the package has run: the next run forgets the attempt, and what was there before goes as it
+would have. From `started` on the child's own result, which lies in the work folder, decides; where there is none, the
+package is in ERROR and tried again.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ from .packages_settings import Limits, rules
 from .packages_store import Pending, Record, Row, Store, Uninstall, add_step, put_row, put_uninstall
 from .packages_time import TimeLeft
 
-STEPS = ("begun", "unpacked", "recorded", "started", "executed", "placed", "finished", "cleaned")
 SESSIONS = "sessions"
 WORK = "work"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,100}")
@@ -79,9 +79,9 @@ class Steps:
             content = _fresh(work)
             self._library.unpack(self._cache.path(record.sha256), record.sha256, content)
             self._done(pending, "unpacked")
-            self._record(record, content)
-            pending = self._done(pending, "recorded")
-            pending = self._done(pending, "started", "executing" if self._runs(record) else "nothing to execute")
+            uninstall = self._uninstall(record, content)
+            note = "executing" if self._runs(record) else "nothing to execute"
+            pending = self._done(pending, "started", note, uninstall)
             outcome = Outcome(True)
             if self._runs(record):
                 hook = Hook("install", record.name, record.version, content, work, record.control)
@@ -145,10 +145,10 @@ class Steps:
                 self._log(f"{about} was cut off at {pending.at}, before anything was executed; it is forgotten")
             else:
                 ended = outcome_of(work)
-                self._log(
-                    f"{about} was cut off at {pending.at}, "
-                    + ("after it had been executed; it is finished" if ended else "while it was executed")
-                )
+                when = "after it had been executed; it is finished" if ended else "while it was executed"
+                self._log(f"{about} was cut off at {pending.at}, {when}")
+                with self._store.step() as step:
+                    self._history(step, pending, "interrupted", f"cut off {when}")
                 reason = f"Its {pending.action} was cut off at {pending.at}; the next upgrade does it again"
                 self._finish(pending, ended or Outcome(False, reason, undo=undo_of(work)))
             concerned.append(pending.name)
@@ -174,22 +174,22 @@ class Steps:
         self._after("begun")
         return pending
 
-    def _done(self, pending: Pending, name: str, note: str = "") -> Pending:
+    def _done(self, pending: Pending, name: str, note: str = "", uninstall: Uninstall | None = None) -> Pending:
         with self._store.step() as step:
+            if uninstall is not None:
+                put_uninstall(step, uninstall)
             step.execute("UPDATE pending SET step=? WHERE id=?", (name, pending.id))
             self._history(step, pending, name, note)
         self._say(pending, name, note)
         self._after(name)
         return replace(pending, step=name)
 
-    def _record(self, record: Record, content: Path) -> None:
-        """How the package goes again is known before it comes, and what an older version did is not forgotten."""
+    def _uninstall(self, record: Record, content: Path) -> Uninstall:
+        """How the package goes again, known before it comes; what an older version did is not forgotten."""
         setup = content / "setup.py"
         source = atomic.read_bounded(setup, _MAX_SETUP) if setup.is_file() else None
         before = self._store.uninstall(record.name)
-        with self._store.step() as step:
-            undo = [] if before is None else before.undo
-            put_uninstall(step, Uninstall(record.name, record.version, record.control, source, undo))
+        return Uninstall(record.name, record.version, record.control, source, [] if before is None else before.undo)
 
     def _finish(self, pending: Pending, outcome: Outcome) -> bool:
         self._after("executed")

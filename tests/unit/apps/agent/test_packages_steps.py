@@ -1,30 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An agent that is killed at any step, and disks that are full at any write: repaired by the next run."""
+"""Packages that fail, and disks that are full at any write: told, and repaired by the next run."""
 
 from __future__ import annotations
 
 import errno
 import os
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bocage_agent import packages_cache, packages_steps
-from bocage_agent.packages_steps import STEPS, defines
+from bocage_agent.packages_steps import defines
 from bocage_core._common.errors import BocageError
 from package_fakes import Host, touching
-
-ROOT = Path(__file__).parents[4]
-REMOVAL = ("begun", "unpacked", "started", "executed", "placed", "finished", "cleaned")
-
-
-class Killed(BaseException):
-    """No handler of errors sees it, as none sees a power cut."""
 
 
 @pytest.fixture
@@ -35,43 +24,6 @@ def host(tmp_path: Path) -> Host:
 
 def made(host: Host, name: str) -> Path:
     return host.folder / "made" / name
-
-
-def die_at(step: str) -> Any:
-    def after(name: str) -> None:
-        if name == step:
-            raise Killed(step)
-
-    return after
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_killed_after_each_step_of_an_installation(host: Host, step: str) -> None:
-    host.library.add("a", "1.0", touching(made(host, "a")))
-    host.after = die_at(step)
-    with pytest.raises(Killed):
-        host.install("a")
-    host.after = lambda name: None
-    assert host.upgrade() is True
-    assert host.states() == {"a": ("OK", "1.0")}
-    # executed once, whatever was cut off
-    assert made(host, "a").read_text() == "1.0 "
-    assert host.look(lambda store: store.pending()) == []
-    assert list((host.folder / "state" / "work").iterdir()) == []
-    assert host.cached() == []
-
-
-@pytest.mark.parametrize("step", REMOVAL)
-def test_killed_after_each_step_of_a_removal(host: Host, step: str) -> None:
-    host.library.add("a", "1.0", touching(made(host, "a")))
-    host.install("a")
-    host.after = die_at(step)
-    with pytest.raises(Killed):
-        host.remove("a")
-    host.after = lambda name: None
-    assert host.upgrade() is True
-    assert host.states() == {}
-    assert not made(host, "a").exists()
 
 
 def test_what_was_cut_off_while_it_ran_is_told_and_undone_on_removal(host: Host) -> None:
@@ -86,72 +38,6 @@ def test_what_was_cut_off_while_it_ran_is_told_and_undone_on_removal(host: Host)
     assert host.remove("a") is True
     assert not first.exists()
     assert host.states() == {}
-
-
-def run_and_kill(host: Host, program: str) -> None:
-    """The agent as a process of its own, which ends by SIGKILL."""
-    code = f"""
-import os, sys, threading, time
-sys.path[:0] = [{str(ROOT / "build" / "src")!r}, {str(Path(__file__).parent)!r}]
-from pathlib import Path
-from package_fakes import Host, touching
-host = Host(Path({str(host.folder)!r}))
-made = lambda name: host.folder / "made" / name
-def die():
-    os.kill(os.getpid(), 9)
-{program}
-host.install("a")
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-
-
-def test_a_real_kill_between_execution_and_the_last_record(host: Host) -> None:
-    host.library.add("a", "1.0", touching(made(host, "a")))
-    run_and_kill(
-        host,
-        "host.library.add('a', '1.0', touching(made('a')))\nhost.after = lambda step: die() if step == 'placed' else 0",
-    )
-    assert made(host, "a").read_text() == "1.0 "
-    assert host.states() == {"a": ("NEED-INSTALL", None)}
-    assert host.upgrade() is True
-    assert host.states() == {"a": ("OK", "1.0")}
-    assert made(host, "a").read_text() == "1.0 "
-    assert any("was cut off at 2026-11-21T12:00:00Z, after it had been executed" in line for line in host.lines)
-
-
-def test_a_real_kill_while_setup_py_runs_ends_it_too(host: Host) -> None:
-    setup = (
-        "def install():\n"
-        "    import os, time\n"
-        f"    write({str(made(host, 'first'))!r}, str(os.getpid()))\n"
-        f"    if isfile({str(made(host, 'again'))!r}):\n"
-        "        return\n"
-        "    time.sleep(60)\n"
-    )
-    host.library.add("a", "1.0", setup)
-    run_and_kill(
-        host,
-        f"host.library.add('a', '1.0', {setup!r})\n"
-        "def watch():\n"
-        "    while not made('first').exists():\n"
-        "        time.sleep(0.01)\n"
-        "    die()\n"
-        "threading.Thread(target=watch).start()",
-    )
-    child = int(made(host, "first").read_text())
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not Path(f"/proc/{child}").exists()
-    made(host, "again").touch()
-    host.update()
-    assert host.states() == {"a": ("ERROR", None)}
-    assert host.rows()["a"].reason == "Its install was cut off at 2026-11-21T12:00:00Z; the next upgrade does it again"
-    assert host.upgrade() is True
-    assert host.states() == {"a": ("OK", "1.0")}
-    assert host.remove("a") is True
-    assert not made(host, "first").exists()
 
 
 def full(*_: Any, **__: Any) -> Any:
