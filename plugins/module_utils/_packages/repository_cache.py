@@ -151,6 +151,9 @@ class Cache:
         """Take in an update, wholly or not at all: lists that are new, and the names of those that are no more."""
         try:
             with self._database() as database:
+                # A journal that is emptied, and flushed so, takes half of the time of one that is made and removed.
+                database.execute("pragma journal_mode=truncate")
+                database.execute("pragma synchronous=full")
                 _take_in(database, lists, gone, state)
         except sqlite3.OperationalError as error:
             raise BocageError(f"The list of packages {self._path} cannot be written: {error}; update again.") from error

@@ -29,7 +29,8 @@ def _no_number(text: str) -> NoReturn:
 
 
 _PLAIN = json.JSONDecoder(parse_float=_no_number, parse_constant=_no_number)
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+# what was read out of JSON has no circles
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
 
 
 class Kept(bytes):
