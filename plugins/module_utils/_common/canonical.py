@@ -16,12 +16,15 @@ from typing import Any, NoReturn
 from .errors import BadInput, opening
 from .refused import Refused
 
+# circles were found before, by what refuses ambiguity
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
+
 
 def dumps(value: object) -> bytes:
     """The one spelling of `value`: names sorted, no spaces, UTF-8, integers only."""
     try:
         _refuse_ambiguity(value, "value")
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+        return _ENCODER.encode(value).encode("utf-8")
     except (TypeError, UnicodeEncodeError, RecursionError) as error:
         raise BadInput(f"The value cannot be written as canonical JSON: {error}.") from error
 

@@ -40,6 +40,10 @@ pragma user_version = {_FORM};
 """
 
 
+TargetRow = tuple[str, str, Any, Any, str | None, str | None]
+"""A target as it is kept: path, list, length, SHA-256, package, description."""
+
+
 @dataclass(frozen=True)
 class Target:
     """One target of the repository, as signed by a role that may speak of it."""
@@ -91,10 +95,12 @@ class VerifiedList:
     delegation: str
     expires: str
     may_execute: bool
-    targets: list[tuf.TargetFile]
+    rows: set[TargetRow]
     raw: bytes | None
     """Kept where bins are delegated in it."""
     refused: list[str]
+    before: set[TargetRow]
+    """What of it is kept: only what differs is written, as the rows of a bin lie all over the file."""
 
 
 class Cache:
@@ -146,6 +152,10 @@ class Cache:
 
     def at_path(self, path: str) -> Target | None:
         return next(iter(self._targets("path = ?", path)), None)
+
+    def rows(self, name: str) -> set[TargetRow]:
+        """The targets of a list, as `row_of` writes them."""
+        return set(self._read("select * from targets where role = ?", name))
 
     def replace(self, lists: Sequence[VerifiedList], gone: Iterable[str], state: dict[str, str]) -> None:
         """Take in an update, wholly or not at all: lists that are new, and the names of those that are no more."""
@@ -243,11 +253,10 @@ def _take_in(
 
 
 def _replace_targets(database: sqlite3.Connection, one: VerifiedList) -> None:
-    """Write only what differs: the rows of a bin lie all over the file."""
-    rows = set(_rows(one))
-    before = set(database.execute("select * from targets where role = ?", (one.name,)))
-    database.executemany("delete from targets where path = ?", [row[:1] for row in before - rows])
-    database.executemany("insert or replace into targets values (?, ?, ?, ?, ?, ?)", rows - before)
+    # a path may have gone to another list, whose row of it stays
+    gone = [row[:2] for row in one.before - one.rows]
+    database.executemany("delete from targets where path = ? and role = ?", gone)
+    database.executemany("insert or replace into targets values (?, ?, ?, ?, ?, ?)", one.rows - one.before)
 
 
 def _refuse_too_many(database: sqlite3.Connection) -> None:
@@ -259,11 +268,11 @@ def _refuse_too_many(database: sqlite3.Connection) -> None:
             raise BocageError(f"The repository lists {count} targets; at most {layout.MAX_TARGETS} are kept.")
 
 
-def _rows(one: VerifiedList) -> Iterator[tuple[Any, ...]]:
-    for target in one.targets:
-        custom = target.custom
-        package = custom.get("package") if isinstance(custom, dict) else None
-        # a target that is no package may have anything there
-        package = package if isinstance(package, str) else None
-        text = None if custom is None else _JSON.encode(custom)
-        yield target.path, one.name, target.length, target.hashes["sha256"], package, text
+def row_of(name: str, target: tuf.TargetFile) -> TargetRow:
+    """A target of a list, whatever it says of itself."""
+    custom = target.custom
+    package = custom.get("package") if isinstance(custom, dict) else None
+    # a target that is no package may have anything there
+    package = package if isinstance(package, str) else None
+    text = None if custom is None else _JSON.encode(custom)
+    return target.path, name, target.length, target.hashes.get("sha256"), package, text

@@ -23,7 +23,7 @@ from . import repository_roles as roles
 from . import target_custom
 from . import tuf_library as tuf
 from .fetcher import Fetcher
-from .repository_cache import Cache, VerifiedList
+from .repository_cache import Cache, TargetRow, VerifiedList, row_of
 from .repository_reading import Kept
 
 _MAX_REASONS = 20
@@ -147,29 +147,37 @@ class _Loader:
 
     def _verify(self, one: _Wanted, name: str, raw: bytes) -> None:
         signed: tuf.Targets = self.trusted.update_delegated_targets(raw, name, one.parent)
-        good: list[tuf.TargetFile] = []
+        mark = self._named(one, name)[1]
+        before, known = self.cache.rows(name), self.known.get(name)
+        # under the same keys, paths and rights, what was taken as it is now is right
+        right = before if known is not None and (known.parent, known.delegation) == (one.parent, mark) else set()
+        rows: set[TargetRow] = set()
         refused: list[str] = []
 
         def owns(path: str) -> bool:
             return one.owner(path) == name
 
         for path, target in signed.targets.items():
-            reason = wrong(path, target, owns)
+            row = row_of(name, target)
+            reason = "" if row in right else wrong(path, target, owns)
             if not reason:
-                good.append(target)
+                rows.add(row)
             elif len(refused) < _MAX_REASONS:
                 refused.append(f"The list {name} has the target {ascii(path)[:80]}, which {reason}.")
         expires = timestamps.write(signed.expires)
         self.ends.append(expires)
         kept = raw if signed.delegations is not None else None
-        mark = self._named(one, name)[1]
+        version = signed.version
         self.lists.append(
-            VerifiedList(name, one.parent, signed.version, mark, expires, one.may_execute, good, kept, refused)
+            VerifiedList(name, one.parent, version, mark, expires, one.may_execute, rows, kept, refused, before)
         )
 
 
 def wrong(path: str, target: tuf.TargetFile, owns: Callable[[str], bool]) -> str:
-    """Why a target of a list is not taken, "" when it is; `owns` says which paths the list may speak of."""
+    """Why a target of a list is not taken, "" when it is; `owns` says which paths the list may speak of.
+
+    What was taken is not judged again: when this gets stricter, repository_cache._FORM goes up.
+    """
     if not layout.is_path(path):
         return "is not a path that is served"
     if not owns(path):

@@ -265,7 +265,7 @@ def test_a_full_disk_is_told_and_takes_nothing_away(signed: SignedRepository, mo
 def test_a_version_that_no_file_of_ours_can_keep(signed: SignedRepository, tmp_path: Path) -> None:
     one = KnownList("base", "targets", 2**63, "", "", None)
     cache = Cache(tmp_path / "targets.sqlite")
-    lists = [VerifiedList(*one[:4], "2027-01-01T00:00:00Z", True, [], None, [])]
+    lists = [VerifiedList(*one[:4], "2027-01-01T00:00:00Z", True, set(), None, [], set())]
     with pytest.raises(Refused, match="has a version above 2\\^63; use another replica"):
         cache.replace(lists, [], {})
     assert cache.known() == {}
