@@ -115,6 +115,8 @@ class Cache:
         """Several questions with one opening, which takes longer than most answers."""
         with closing(self._open()) as self._kept:
             try:
+                # what is asked until the update is taken in is one transaction, so that the file is looked at once
+                self._kept.execute("begin")
                 yield
             finally:
                 self._kept = None
@@ -161,9 +163,6 @@ class Cache:
         """Take in an update, wholly or not at all: lists that are new, and the names of those that are no more."""
         try:
             with self._database() as database:
-                # A journal that is emptied, and flushed so, takes half of the time of one that is made and removed.
-                database.execute("pragma journal_mode=truncate")
-                database.execute("pragma synchronous=full")
                 _take_in(database, lists, gone, state)
         except sqlite3.OperationalError as error:
             raise BocageError(f"The list of packages {self._path} cannot be written: {error}; update again.") from error
@@ -171,6 +170,11 @@ class Cache:
             raise Refused(
                 "malformed", "A list of the repository has a version above 2^63; use another replica."
             ) from error
+        except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
+            # a fault of ours says nothing of the file
+            raise
+        except sqlite3.DatabaseError as error:
+            raise self._removed() from error
 
     def _targets(self, condition: str, *values: str) -> Iterator[Target]:
         question = (
@@ -191,8 +195,12 @@ class Cache:
             # a fault of ours says nothing of the file
             raise
         except sqlite3.DatabaseError as error:
-            self._path.unlink(missing_ok=True)
-            raise BocageError(f"The list of packages {self._path} was damaged and is removed; update again.") from error
+            raise self._removed() from error
+
+    def _removed(self) -> BocageError:
+        """What is said of a file that is damaged, once it is gone."""
+        self._path.unlink(missing_ok=True)
+        return BocageError(f"The list of packages {self._path} was damaged and is removed; update again.")
 
     def _database(self) -> AbstractContextManager[sqlite3.Connection]:
         return closing(self._open()) if self._kept is None else nullcontext(self._kept)
@@ -218,6 +226,9 @@ class Cache:
                 database.executescript(f"begin; {_TABLES} commit;")
             elif form != _FORM:
                 raise sqlite3.DatabaseError("another form")
+            # a journal that is emptied, and flushed so, takes half of the time of one that is made and removed
+            database.execute("pragma journal_mode=truncate")
+            database.execute("pragma synchronous=full")
         except BaseException:
             database.close()
             raise

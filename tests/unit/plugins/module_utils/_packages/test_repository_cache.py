@@ -7,12 +7,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bocage_core._common.errors import BocageError
 from bocage_core._packages import repository_edit, repository_lists, repository_publish
 from bocage_core._packages.repository_cache import Cache, TargetRow, VerifiedList
 from signed_repository import NOW, SignedRepository
@@ -44,6 +46,15 @@ def listed(name: str, *rows: TargetRow, before: set[TargetRow] | None = None) ->
     return VerifiedList(name, "targets", 1, "", "2027-01-01T00:00:00Z", True, set(rows), None, [], before or set())
 
 
+def told(call: Callable[[], object]) -> str:
+    """What it said in the place of an answer."""
+    try:
+        call()
+    except BocageError as error:
+        return str(error)
+    return ""
+
+
 def row(path: str, name: str, length: int = 1) -> TargetRow:
     return (path, name, length, "0" * 64, None, None)
 
@@ -72,6 +83,38 @@ def test_the_journal_stays_and_is_emptied(tmp_path: Path) -> None:
         cache.replace([listed("base", row("base/a", "base", number), before=cache.rows("base"))], [], {})
         assert (tmp_path / "targets.sqlite-journal").stat().st_size == 0
         assert [one.length for one in cache.targets()] == [number]
+    with cache.kept_open():
+        assert cache._read("pragma journal_mode") == [("truncate",)]
+        # each transaction is on the disk when it is over
+        assert cache._read("pragma synchronous") == [(2,)]
+
+
+def test_others_read_while_an_update_waits_for_a_replica(tmp_path: Path) -> None:
+    cache, other = Cache(tmp_path / "targets.sqlite"), Cache(tmp_path / "targets.sqlite")
+    cache.replace([listed("base", row("base/a", "base"))], [], {"root": "1"})
+    with cache.kept_open():
+        before = cache.rows("base")
+        assert other.state() == {"root": "1"}
+        cache.replace([listed("base", row("base/b", "base"), before=before)], [], {"root": "2"})
+        assert other.state() == cache.state() == {"root": "2"}
+    assert other.rows("base") == {row("base/b", "base")}
+
+
+@pytest.mark.parametrize("page", [0, 1, 2])
+def test_a_damaged_list_of_packages_is_begun_anew(tmp_path: Path, page: int) -> None:
+    signed = SignedRepository(tmp_path)
+    signed.publish("base/a_1.wapt")
+    client = signed.client()
+    client.update()
+    path = client.folder / "targets.sqlite"
+    content = bytearray(path.read_bytes())
+    content[page * 4096 + 100 * (page == 0) : (page + 1) * 4096] = b"\xff" * (4096 - 100 * (page == 0))
+    path.write_bytes(content)
+    # where the file cannot even be opened it is begun anew at once
+    removed = f"The list of packages {path} was damaged and is removed; update again."
+    assert told(client.update) == (removed if page else "")
+    found = client.update()
+    assert [one.path for one in found.targets()] == ["base/a_1.wapt"]
 
 
 @pytest.mark.parametrize("order", [1, -1])
