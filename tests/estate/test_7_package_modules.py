@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +48,8 @@ def version() -> str:
 
 def module(host: str, name: str, /, *arguments: str, **options: Any) -> dict[str, Any]:
     """What a module of the collection answers on a host, asked as an operator does without a playbook."""
-    where = ["-i", "localhost,"] if host == "localhost" else ["-i", str(driver.INVENTORY), "--become"]
+    here = ["-i", "localhost,", "--connection", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
+    where = here if host == "localhost" else ["-i", str(driver.INVENTORY), "--become"]
     command = ["ansible", host, *where, "-m", f"bocage.fleet.{name}"]
     environment = driver.environment(ANSIBLE_STDOUT_CALLBACK="ansible.builtin.minimal")
     done = subprocess.run(
