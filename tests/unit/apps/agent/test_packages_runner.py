@@ -75,7 +75,7 @@ def test_each_hook_is_found_by_its_name(work: Path) -> None:
     ("body", "reason"),
     [
         ("error('the licence is missing')", "the licence is missing"),
-        ("run(['false'])", "false ended with status 1: "),
+        ("run(['false'])", "false ended with status 1"),
         ("run('echo why; exit 3')", "echo why; exit 3 ended with status 3: why"),
         ("run(['/no/such/program'])", "/no/such/program cannot be run: No such file or directory"),
         ("run(['sleep', '9'], timeout=0.1)", "sleep 9 did not end in 0.1 seconds"),

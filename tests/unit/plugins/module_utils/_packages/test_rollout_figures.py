@@ -49,7 +49,12 @@ def said(document: RolloutDocument, host: str, figure: str, value: int | None) -
     """A report of a pilot that has the change, or of another host; `value` lies where the name of the figure says."""
     digest = document.lock_digest("after" if host in PILOTS else "before")
     sections: dict[str, Any] = {
-        "packages": {"rollouts": {"editor-2": {"digest": digest}}, "problems": [], "problem_count": 0, "audits": {}}
+        "packages": {
+            "rollouts": {"editor-2": {"digest": digest, "due": False}},
+            "problems": [],
+            "problem_count": 0,
+            "audits": {},
+        }
     }
     *way, last = figure.split(".")
     place = sections
