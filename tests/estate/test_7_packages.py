@@ -178,7 +178,7 @@ def test_a_group_is_asked_to_upgrade_what_fails_is_told_and_the_next_version_men
     run = act("upgrade", "hypervisors")
     assert not run.ok
     assert "upgrade: 2 hosts: 1 done, 1 failed." in run.stdout, run.stdout
-    (told,) = [line for line in run.stdout.splitlines() if "desk1: failed: " in line]
+    (told,) = [line for line in run.stdout.splitlines() if line.startswith("desk1: failed: ")]
     assert "demo-hello" in told, told
     units = driver.on("desk1", "journalctl -q --no-pager -u 'bocage-action-*' -o cat")
     assert f"demo-hello {BROKEN}: install failed" in units, units

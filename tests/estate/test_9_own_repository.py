@@ -56,7 +56,7 @@ def test_attack_a_package_that_is_signed_in_part(sleeper: Sleeper) -> None:
     developer = sleeper.estate.developer
     for name, fields, code in (
         ("open", {"signature": None}, "unsigned"),
-        ("changed", {"description": "not what was signed"}, "bad_signature"),
+        ("changed", {"priority": "required"}, "bad_signature"),
     ):
         # the manifest fits to it, and so does the list
         alter = partial(change_control, party=developer, **fields)
