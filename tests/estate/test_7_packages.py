@@ -180,8 +180,8 @@ def test_a_group_is_asked_to_upgrade_what_fails_is_told_and_the_next_version_men
     assert "upgrade: 2 hosts: 1 done, 1 failed." in run.stdout, run.stdout
     (told,) = [line for line in run.stdout.splitlines() if line.startswith("desk1: failed: ")]
     assert "demo-hello" in told, told
-    units = driver.on("desk1", "journalctl -q --no-pager -u 'bocage-action-*' -o cat")
-    assert f"demo-hello {BROKEN}: install failed" in units, units
+    journal = driver.on("desk1", "journalctl -q --no-pager -o cat -u 'bocage-action-*' -u bocage-agent-listen")
+    assert f"demo-hello {BROKEN}: install failed" in journal and "A signed action" in journal, journal
     found = inventory()
     assert "desk1" in found["packages_error"]["hosts"]
     assert "desk1" in found["drift_packages"]["hosts"]
