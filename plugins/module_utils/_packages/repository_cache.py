@@ -40,7 +40,7 @@ pragma user_version = {_FORM};
 """
 
 
-TargetRow = tuple[str, str, Any, Any, str | None, str | None]
+TargetRow = tuple[str, str, Any, Any, Any, Any]
 """A target as it is kept: path, list, length, SHA-256, package, description."""
 
 
