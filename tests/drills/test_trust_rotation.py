@@ -90,7 +90,7 @@ def test_keys_are_replaced_and_a_host_that_slept_comes_back_by_itself(sleeping: 
     assert again.changed_tasks == []
     awake = ",".join(host for host in driver.MANAGED if host != ASLEEP)
     play("packages", "--limit", awake)
-    play("publish_package", publish_packages=[{"file": str(make(tmp_path, "demo-trust", SECOND, SETUP))}])
+    play("publish_package", publish_packages=[{"file": str(make(tmp_path, "demo-trust", SECOND, SETUP, "developer.2"))}])
     copied()
     assert f"demo-trust {SECOND}: install finished" in agent(AWAKE, "upgrade")
 
@@ -109,7 +109,7 @@ def test_keys_are_replaced_and_a_host_that_slept_comes_back_by_itself(sleeping: 
     driver.on("gw1", f"{driver.AGENT} update --wait 60", check=False)
     said = agent("gw1", f"install 'demo-trust(={FIRST})'")
     assert "Refused (revoked)" in said and has("gw1") == "", said
-    play("publish_package", publish_packages=[{"file": str(make(tmp_path, "demo-trust", THIRD, SETUP))}])
+    play("publish_package", publish_packages=[{"file": str(make(tmp_path, "demo-trust", THIRD, SETUP, "developer.2"))}])
     copied()
     for host in (AWAKE, ASLEEP):
         agent(host, "upgrade")
