@@ -90,7 +90,9 @@ def test_keys_are_replaced_and_a_host_that_slept_comes_back_by_itself(sleeping: 
     assert again.changed_tasks == []
     awake = ",".join(host for host in driver.MANAGED if host != ASLEEP)
     play("packages", "--limit", awake)
-    play("publish_package", publish_packages=[{"file": str(make(tmp_path, "demo-trust", SECOND, SETUP, "developer.2"))}])
+    play(
+        "publish_package", publish_packages=[{"file": str(make(tmp_path, "demo-trust", SECOND, SETUP, "developer.2"))}]
+    )
     copied()
     assert f"demo-trust {SECOND}: install finished" in agent(AWAKE, "upgrade")
 
