@@ -211,6 +211,7 @@ def test_work_that_is_cut_off_anywhere_is_mended_by_the_next_run(folder: Path) -
     """The agent is killed at twelve moments of an installation, as a power cut would do it."""
     driver.on("hub1", "systemctl start bocage-package-repository bocage-package-upkeep.timer")
     publish(folder, THIRD)
+    agent("remove demo-safe")
     begun = time.monotonic()
     agent("install demo-safe")
     whole = time.monotonic() - begun
