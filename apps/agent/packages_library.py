@@ -32,7 +32,6 @@ ROOT = "root.json"
 AUTHORITIES = "authorities"
 BUNDLE = "authorities.pem"
 TICKETS = "downgrades"
-TICKET_KEYS = "downgrade-keys.pem"
 _MAX_ROOT = 512_000
 _MAX_TICKETS = 256
 _MAX_FOUND = 500
@@ -263,7 +262,7 @@ class PackageLibrary:
     def _ticket_keys(self) -> list[bytes]:
         from bocage_core._packages import downgrades
 
-        path = self._settings.places.trust / TICKET_KEYS
+        path = self._settings.places.trust / downgrades.KEYS_FILE
         return downgrades.read_keys(atomic.read_bounded(path, _MAX_BUNDLE) if path.is_file() else b"")
 
     def _files(self, name: str, ending: str) -> list[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class Work:
     def signs(self) -> rollout_start.SignTicket | None:
         return self.sign if self.given["ticket_key_file"] else None
 
-    @property
+    @cached_property
     def ticket_keys(self) -> Sequence[bytes]:
         """Those whose tickets hosts believe; a rollout that signs none needs none."""
         return root_ceremony.ticket_keys(Path(self.given["trust_directory"])) if self.signs else ()

@@ -20,6 +20,8 @@ from .._common.refused import Refused
 from .versions import Version
 
 PAYLOAD_TYPE = "application/vnd.bocage.downgrade+json"
+KEYS_FILE = "downgrade-keys.pem"
+"""In a folder of trust, on the controller and on hosts: the keys whose tickets count, in PEM."""
 MAX_HOSTS = 100_000
 MAX_TICKET_BYTES = 8 * 1024 * 1024
 _REQUIRED = frozenset({"schema", "package", "version", "hosts", "expires"})

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from .._common import dsse, fields, timestamps
+from .._common import fields, timestamps
 from .._common.errors import BadInput
 from .._common.refused import Refused
 from .._common.rollout import Host, State, members, read_rollout
@@ -80,9 +80,10 @@ def with_tickets(
 
     Leave that a key gave whose tickets do not count any more is replaced.
     """
-    counted = tuple(one for one in document.tickets if _counts(one, ticket_keys))
+    believed = [(one, ticket) for one in document.tickets if (ticket := _believed(one, ticket_keys)) is not None]
+    known = {host for _one, ticket in believed for host in ticket.hosts}
     inside = {one for ring in members(document.rollout, hosts) for one in ring}
-    missing = sorted({host.identifier for host in hosts if host.name in inside} - _ticketed(counted))
+    missing = sorted({host.identifier for host in hosts if host.name in inside} - known)
     back = [one for one in sorted(document.changing) if one in document.before and one in document.after]
     if not missing or not back or not document.rollout.roll_back:
         return document
@@ -94,26 +95,20 @@ def with_tickets(
     more = tuple(
         sign(Ticket(package, document.before[package].version, tuple(missing), document.expires)) for package in back
     )
-    if not all(_counts(one, ticket_keys) for one in more):
+    if not all(_believed(one, ticket_keys) for one in more):
         raise BadInput(
             f"No host would let the rollout {document.name} go back: the key for downgrade tickets is not among those of"
             " package_root_ticket_holders; name its holder there and run playbooks/package_root.yml, or take another key."
         )
-    return replace(document, tickets=(*counted, *more))
+    return replace(document, tickets=(*(one for one, _ticket in believed), *more))
 
 
-def _counts(ticket: Mapping[str, Any], ticket_keys: Sequence[bytes]) -> bool:
+def _believed(envelope: Mapping[str, Any], ticket_keys: Sequence[bytes]) -> Ticket | None:
+    """The ticket in an envelope, where hosts believe who signed it."""
     try:
-        downgrades.verify(ticket, ticket_keys)
+        return downgrades.verify(envelope, ticket_keys)
     except Refused:
-        return False
-    return True
-
-
-def _ticketed(tickets: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Ids of hosts that may go back already."""
-    payloads = [dsse.unverified_payload(one, "a downgrade ticket") for one in tickets]
-    return {host for raw in payloads for host in Ticket.from_payload(raw).hosts}
+        return None
 
 
 def _definition(name: str, given: Mapping[str, Any], hosts: Sequence[Host], now: datetime) -> dict[str, Any]:

@@ -25,7 +25,6 @@ from . import tuf_library as tuf
 
 DRAFT = "root-draft.json"
 PINNED = "root.json"
-TICKET_KEYS = "downgrade-keys.pem"
 MAX_TICKET_KEYS = 65_536
 _PEM = b"-----BEGIN PUBLIC KEY-----"
 
@@ -108,7 +107,7 @@ def place_ticket_keys(public_files: Sequence[Path], bundle: Path, check: bool) -
 
 def ticket_keys(folder: Path) -> list[bytes]:
     """The keys (raw Ed25519) whose downgrade tickets hosts believe. Raises BadInput."""
-    path = folder / TICKET_KEYS
+    path = folder / downgrades.KEYS_FILE
     try:
         return downgrades.read_keys(atomic.read_bounded(path, MAX_TICKET_KEYS))
     except OSError as error:

@@ -85,6 +85,13 @@ def gateway_groups(sections: Mapping[str, Any]) -> frozenset[str]:
     return frozenset() if health["healthy"] else frozenset({"gateway_unhealthy"})
 
 
+def _left_out(what: str, count: int) -> list[str]:
+    """A sentence for what a report only counts."""
+    if count <= 0:
+        return []
+    return [f"{what} that the report had no room for: {count}; `bocage-agent packages` on the host names them."]
+
+
 def package_drift(packages: Mapping[str, Any]) -> list[str]:
     """Sentences of packages that are not as they should be and do not become so by the next upgrade alone.
 
@@ -99,15 +106,10 @@ def package_drift(packages: Mapping[str, Any]) -> list[str]:
         f"The audit of {name} says {one['answer']}{': ' + one['reason'].rstrip('.') if one['reason'] else ''}."
         for name, one in packages["audits"].items()
     ]
-    faulty = sum(one["state"] in ("ERROR", "MISSING") for one in packages["problems"])
-    if packages["problem_count"] > len(packages["problems"]) and packages["errors"] > faulty:
-        found.append(
-            f"Packages in ERROR or MISSING that the report had no room for: {packages['errors'] - faulty}; `bocage-agent packages` on the host names them."
-        )
-    if (more := packages.get("audit_count", 0) - len(packages["audits"])) > 0:
-        found.append(
-            f"Audits that are not OK and that the report had no room for: {more}; `bocage-agent packages` on the host names them."
-        )
+    if packages["problem_count"] > len(packages["problems"]):
+        listed = sum(one["state"] in ("ERROR", "MISSING") for one in packages["problems"])
+        found += _left_out("Packages in ERROR or MISSING", packages["errors"] - listed)
+    found += _left_out("Audits that are not OK and", packages.get("audit_count", 0) - len(packages["audits"]))
     found += [
         f"{one['package']} {one['version']} could not set up sessions of {one['users']} users: {one['reason'].rstrip('.')}."
         for one in packages.get("sessions", ())
