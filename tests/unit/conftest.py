@@ -148,6 +148,12 @@ class SignedEstate:
 
 
 @pytest.fixture
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that write much, and for which nothing depends on what a power cut would leave."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.fixture
 def signed_estate() -> SignedEstate:
     return SignedEstate()
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,11 @@ from bocage_core._state import sections
 from package_estate import Estate, RealHost
 from package_fakes import Host, touching
 
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
+
 LYON = "OU=Lyon,DC=demo,DC=internal"
 DESKS = f"OU=Mobile desks,{LYON}"
 BERGEN = "OU=Bergen,DC=demo,DC=internal"
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -31,10 +30,7 @@ from bocage_core._packages.certificates import fingerprint_of
 from party_maker import AT, CODE, Party, rsa_key, trust, wapt_trust
 from signed_repository import NOW, SignedRepository
 
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 
 @pytest.fixture(params=["flat", "bins"])

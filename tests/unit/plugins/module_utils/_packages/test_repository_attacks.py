@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import http.server
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -23,12 +22,9 @@ from bocage_core._packages.repository_client import Client, Unreachable
 from bocage_core._packages.tuf_library import Metadata, MetaFile, Snapshot, Timestamp
 from signed_repository import HASTY, NOW, SignedRepository, served, signers
 
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
+
 LATER = NOW + timedelta(hours=1)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture

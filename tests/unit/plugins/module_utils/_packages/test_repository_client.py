@@ -23,12 +23,9 @@ from bocage_core._packages.repository_client import Client, Unreachable
 from bocage_core._packages.repository_refresh import online_keys
 from signed_repository import NOW, QUICK, SignedRepository, served, signers
 
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
+
 LATER = NOW + timedelta(hours=1)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture

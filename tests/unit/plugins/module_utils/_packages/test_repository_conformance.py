@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -19,12 +18,9 @@ from bocage_core._packages.repository_client import Client
 from bocage_core._packages.tuf_library import Key, Metadata, Root, Signer, SSlibKey, Targets, Timestamp
 from signed_repository import NOW, SignedRepository, signers
 
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
+
 Change = Callable[[Any], None]
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture

@@ -29,12 +29,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from signed_repository import NOW, Holders, SignedRepository, signers
 
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
+
 PASSPHRASE = b"correct horse"
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 class TestKeyFiles:

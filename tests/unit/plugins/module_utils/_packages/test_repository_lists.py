@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -24,17 +23,14 @@ from bocage_core._packages.repository_store import Store
 from bocage_core._packages.tuf_library import MetaFile, Root, Targets
 from signed_repository import NOW, SignedRepository, signers
 
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
+
 LATER = NOW + timedelta(hours=1)
 
 
 @pytest.fixture
 def signed(tmp_path: Path) -> SignedRepository:
     return SignedRepository(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 def paths(listing: Listing) -> set[str]:

@@ -20,17 +20,14 @@ from bocage_core._packages.repository_edit import Change
 from bocage_core._packages.repository_replica import replicate
 from signed_repository import NOW, SignedRepository
 
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
+
 LATER = NOW + timedelta(hours=1)
 
 
 @pytest.fixture
 def signed(tmp_path: Path) -> SignedRepository:
     return SignedRepository(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 def paths(listing: Listing) -> set[str]:

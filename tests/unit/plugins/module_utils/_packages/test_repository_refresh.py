@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,9 @@ from bocage_core._packages import repository_ends
 from bocage_core._packages.repository_refresh import OnlineKeys, due, expiring, refresh
 from signed_repository import NOW, SignedRepository, signers
 
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
+
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture

@@ -19,10 +19,7 @@ from bocage_core._packages.repository_replica import newest, poisoned, replicate
 from bocage_core._packages.repository_store import Store
 from signed_repository import NOW, QUICK, SignedRepository, served
 
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
@@ -24,15 +23,13 @@ from bocage_core._packages.tuf_library import Metadata, MetaFile, Snapshot, Time
 from second_client import SecondClient, missing
 from signed_repository import SignedRepository, served, signers
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "tuf-js can run")
+pytestmark = [
+    pytest.mark.skipif(bool(missing()), reason=missing() or "tuf-js can run"),
+    pytest.mark.usefixtures("no_waiting_for_the_disk"),
+]
 PATHS = ("base/a_1.wapt", "group/g_1.wapt", "host/paris/h.wapt", "crl/estate.crl")
 # its clock is the machine's
 NOW = timestamps.now()
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 both = pytest.mark.parametrize("signed", ["flat", "bins"], indirect=True)

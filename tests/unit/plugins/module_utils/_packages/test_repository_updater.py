@@ -22,14 +22,11 @@ from bocage_core._packages import tuf_library as tuf
 from bocage_core._packages.repository_client import Client
 from signed_repository import NOW, SignedRepository, signers
 
+pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
+
 KEPT = ("timestamp", "snapshot", "targets")
 # the pinned root by two keys, timestamp and snapshot by one each, the top list by two
 ALL_KEPT = 6
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture
