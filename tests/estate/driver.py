@@ -98,6 +98,7 @@ def playbook(
         cmdline=" ".join(arguments) or None,
         verbosity=verbosity or None,
         quiet=True,
+        timeout=1500,
     )
     run = _collect(runner)
     print(f"{name} {' '.join(arguments)}: {run.status}; changed {run.changed()}")
