@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
@@ -96,29 +95,23 @@ def test_an_interrupted_converge_is_completed_by_the_next(process_watch: Process
         )  # fmt: skip
     try:
         driver.eventually(lambda: "Apply the interface" in log.read_text(), 900, "the interface is applied")
-        os.killpg(process.pid, signal.SIGINT)
-        code = process.wait(timeout=60)
-    except subprocess.TimeoutExpired:
-        # Ansible may wait for ever for a worker that the same interrupt ended; a person kills it then, and so does this
-        print("the interrupted run did not end by itself within 60 s and was killed")
-        code = _killed(process)
-    except BaseException:
-        _killed(process)
-        raise
-    assert code != 0, "the run ended before it was interrupted"
+        assert _interrupted(process) != 0, "the run ended before it was interrupted"
+    finally:
+        process.kill()
     run = driver.playbook("playbooks/site.yml", "--diff", verbosity=3)
     assert run.ok, run.failures
     assert run.changed()
 
 
-def _killed(process: subprocess.Popen[bytes]) -> int:
-    """Kills it with its workers, which lead sessions of their own."""
-    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    process.kill()
-    for worker in workers:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(worker), signal.SIGKILL)
-    return process.wait()
+def _interrupted(process: subprocess.Popen[bytes]) -> int:
+    """With Ctrl+C, and once more where Ansible waits for workers that the first one ended (2.19 does, now and then)."""
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        return process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        print("the first interrupt did not end the run within 60 s")
+        os.killpg(process.pid, signal.SIGINT)
+        return process.wait(timeout=60)
 
 
 def test_a_second_converge_changes_nothing_and_warns_of_nothing() -> None:
