@@ -203,8 +203,22 @@ def _repository(verbs: argparse._SubParsersAction[_Parser]) -> None:
 def _publisher(verbs: argparse._SubParsersAction[_Parser]) -> None:
     keys = verbs.add_parser("online-keys", help="make the keys of snapshot and timestamp on the host that publishes")
     keys.add_argument("folder", type=Path, help="where they stay")
+    keys.add_argument(
+        "--generation", type=int, default=1, metavar="NUMBER", help="a higher one makes new keys beside the old ones"
+    )
+    keys.add_argument(
+        "--repository",
+        type=Path,
+        metavar="DIR",
+        help="remove keys of other generations once its root names these alone",
+    )
     commit = verbs.add_parser("commit", help="publish a change that others signed; the first makes the repository")
     commit.add_argument("change", type=Path, metavar="FILE")
+    commit.add_argument(
+        "--root-first",
+        action="store_true",
+        help="a new root without the keys of the one before, as where they are lost",
+    )
     refresh = verbs.add_parser("refresh", help="sign snapshot and timestamp again where they are about to end")
     for verb in (commit, refresh):
         verb.add_argument(

@@ -36,24 +36,51 @@ _MAX_ROOT = 1 << 20
 
 
 def online_keys(options: Namespace) -> Answer:
-    """Make the keys of snapshot and timestamp where they are not there; their public halves are the answer."""
-    made, public = [], {}
+    """Make the keys of snapshot and timestamp where they are not there; their public halves are the answer.
+
+    Those of former generations go once the root that is served names the new ones alone.
+    """
+    made, public, keyids = [], {}, set()
     if not options.plan:
         options.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     for role in ROLES:
-        path = options.folder / f"{role}.key"
+        path = options.folder / f"{_named(role, options.generation)}.key"
         if not path.exists():
             made.append(role)
             if options.plan:
                 continue
             repository_keys.generate_key_file(path, None)
         key = repository_keys.load_signer(path, None).public_key
+        keyids.add(key.keyid)
         public[role] = repository_keys.write_public_key(key).decode()
-        there = options.folder / f"{role}.pub"
+        there = path.with_suffix(".pub")
         if not options.plan and not (there.is_file() and there.read_text() == public[role]):
             write_file(there, public[role].encode(), 0o644)
+    former = _former(options, keyids) if not made else []
+    if not options.plan:
+        for path in former:
+            path.with_suffix(".pub").unlink(missing_ok=True)
+            path.unlink()
+    removed = [path.name for path in former]
     lines = [f"{role}: {'made' if role in made else 'there'}" for role in ROLES]
-    return Answer({"changed": bool(made), "made": made, "public": public}, lines)
+    lines += [f"{name}: removed, the root that is served names it no more" for name in removed]
+    document = {"changed": bool(made or removed), "made": made, "removed": removed, "public": public}
+    return Answer(document, lines)
+
+
+def _named(role: str, generation: int) -> str:
+    return role if generation == 1 else f"{role}-{generation}"
+
+
+def _former(options: Namespace, current: set[str]) -> list[Path]:
+    """Key files that the served root does not name, where it names the `current` ones."""
+    if options.repository is None or not (options.repository / repository_layout.PUBLIC).is_dir():
+        return []
+    named = repository_keys.online_keys(Store(options.repository).root_bytes())
+    if not current <= named:
+        return []
+    paths = [path for role in ROLES for path in sorted(options.folder.glob(f"{role}*.key"))]
+    return [path for path in paths if repository_keys.load_signer(path, None).public_key.keyid not in named]
 
 
 def commit(options: Namespace) -> Answer:
@@ -66,12 +93,12 @@ def commit(options: Namespace) -> Answer:
         change = read_change(options.change, laid)
         new = not (folder / repository_layout.PUBLIC / repository_layout.metadata_file("timestamp", None)).exists()
         if options.plan:
-            changed = repository_publish.foresee(folder, change, online, now)
+            changed = repository_publish.foresee(folder, change, online, now, options.root_first)
         elif new:
             repository_publish.init(folder, change, online, now, _lifetimes(options))
             changed = True
         else:
-            changed = repository_publish.commit(folder, change, online, now, _lifetimes(options))
+            changed = repository_publish.commit(folder, change, online, now, _lifetimes(options), options.root_first)
     if not options.plan:
         # the upkeep does that, too, and may be away
         store = Store(folder)
@@ -170,7 +197,7 @@ def check_keys(options: Namespace) -> Answer:
 
 
 def online_signers(folder: Path) -> OnlineKeys:
-    """All keys of a role, since two sign while one is rotated: `snapshot.key`, `snapshot-2.key` and so on."""
+    """All keys of a role, since those of two generations sign while one follows the other."""
     signers = {
         role: [repository_keys.load_signer(path, None) for path in sorted(folder.glob(f"{role}*.key"))]
         for role in ROLES

@@ -62,8 +62,9 @@ options:
     type: path
   trust_directory:
     description: >-
-      Folder with C(root.json), in C(keys) the public keys of holders by name, C(authorities.pem), and in C(crl) the
-      lists of revoked certificates.
+      Folder with C(root.json), in C(roots) each root there was and which of them was seen served, in C(keys) the public keys
+      of holders by name, C(authorities.pem), and in C(crl) the lists of revoked certificates. Holders of the top list are
+      those that the roots name.
     type: path
     required: true
   secret_directory:
@@ -84,11 +85,12 @@ options:
   token_pin_file:
     description: File whose one line is the PIN of these tokens, of mode 0600.
     type: path
-  targets_holders:
-    description: Names of the keys of the top list.
-    type: list
-    elements: str
-    default: [targets-1, targets-2, targets-3]
+  root_first:
+    description: >-
+      Whether the next root is taken without the keys of the one that is served, as where these are lost. Readers that have
+      the former root then wait until all of it is served. O(bocage.fleet.package_repository#module:root_first) takes it in.
+    type: bool
+    default: false
   delegations:
     description: Names of delegations, each with a key of that name (base, deployers, crl, masters, rollouts, host-SITE).
     type: list
@@ -161,6 +163,12 @@ again:
     leaves lists that end soon to another change.
   type: bool
   returned: success
+later:
+  description: Lists that end soon and that another change has to bring, as more holders sign them than this one.
+  type: list
+  elements: str
+  returned: success
+  sample: ["targets"]
 lists:
   description: Lists that it brings.
   type: list
@@ -200,10 +208,10 @@ try:
         change_plan,
         change_signatures,
         change_waiting,
+        estate_roots,
         publishable,
         repository_keys,
         repository_roles,
-        root_ceremony,
         tokens,
     )
 
@@ -220,28 +228,26 @@ def read(path: Path, maximum: int, what: str) -> bytes:
         raise BadInput(f"{what} {path} cannot be read: {error.strerror}.") from error
 
 
-def plan(options: dict, work: Path, root: bytes, store):
+def plan(options: dict, work: Path, known, store):
     """The change that the options ask for, and whether another one has to follow it; raises BocageError."""
     if options["signed"]:
-        given = change_waiting.take_signed(Path(options["signed"]), work / "signed", root, store)
+        given = change_waiting.take_signed(
+            Path(options["signed"]), work / "signed", known, store, options["root_first"]
+        )
         if given is not None:
             return given, True
     trust, now, partly = Path(options["trust_directory"]), timestamps.now(), bool(options["unfinished"])
-    names = {"targets": options["targets_holders"], **{name: [name] for name in options["delegations"]}}
-    public = {
-        name: [
-            repository_keys.read_public_key(
-                read(trust / "keys" / f"{one}.pub", 16384, "The public key"), f"the key {one}"
-            )
-            for one in holders
-        ]
-        for name, holders in names.items()
-    }
-    signers = signers_here(options, names, public)
-    wanted = repository_roles.delegations_of({name: public[name] for name in options["delegations"]})
+    served = known.first if store is None else store.root_bytes()
+    following = known.after(served) if store is not None else None
+    holders = {"targets": estate_roots.targets_holders(trust, [root for root in (served, following) if root])}
+    for name in options["delegations"]:
+        raw = read(trust / "keys" / f"{name}.pub", 16384, "The public key")
+        holders[name] = {name: repository_keys.read_public_key(raw, f"the key {name}")}
+    signers = signers_here(options, holders)
+    wanted = repository_roles.delegations_of({name: list(holders[name].values()) for name in options["delegations"]})
     if store is None:
-        return change_plan.begin(root, wanted, signers, now, partly), True
-    planned = change_plan.delegate(store, wanted, signers, now, root, partly)
+        return change_plan.begin(served, wanted, signers, now, partly), True
+    planned = change_plan.delegate(store, wanted, signers, now, following, partly)
     if not planned.empty or planned.change.root is not None:
         return planned, True
     packages = [(Path(one["file"]), one["site"]) for one in options["packages"]]
@@ -252,15 +258,15 @@ def plan(options: dict, work: Path, root: bytes, store):
     return planned, bool(planned.later)
 
 
-def signers_here(options: dict, names: dict, public: dict) -> dict:
-    """Signers by role, of those whose key is in a file or on a token here; raises BadInput."""
+def signers_here(options: dict, holders: dict) -> dict:
+    """Signers by role, of those `holders` whose key is in a file or on a token here; raises BadInput."""
     secret, on_tokens = Path(options["secret_directory"]), options["tokens"]
-    unknown = sorted(on_tokens.keys() - {one for holders in names.values() for one in holders})
+    unknown = sorted(on_tokens.keys() - {one for each in holders.values() for one in each})
     if unknown:
         raise BadInput(f"A token is given for {unknown[0]}, who holds no key of this repository; correct tokens.")
     files = {
-        name: [path for one in holders if one not in on_tokens and (path := secret / f"{one}.key").exists()]
-        for name, holders in names.items()
+        name: [path for one in each if one not in on_tokens and (path := secret / f"{one}.key").exists()]
+        for name, each in holders.items()
     }
     lines = (
         read(Path(options["passphrase_file"]), 4096, "The passphrase file").splitlines() if any(files.values()) else []
@@ -268,8 +274,8 @@ def signers_here(options: dict, names: dict, public: dict) -> dict:
     signers = change_plan.sign_with(files, {"": lines[0] if lines else b""})
     if on_tokens:
         pin_file = tokens.needed_pin_file(options["token_pin_file"] and Path(options["token_pin_file"]))
-        for name, holders in names.items():
-            for one, key in zip(holders, public[name], strict=True):
+        for name, each in holders.items():
+            for one, key in each.items():
                 if one in on_tokens:
                     signers[name].append(tokens.list_signer(str(on_tokens[one]), key, pin_file))
     return signers
@@ -287,25 +293,30 @@ def placed(options: dict) -> dict:
 
 def run(options: dict, work: Path, check_mode: bool) -> dict:
     """What is done, or would be; raises BocageError."""
-    root = root_ceremony.pinned(Path(options["trust_directory"]))
-    store = None
+    trust, root_first = Path(options["trust_directory"]), options["root_first"]
+    known, store = estate_roots.read(trust), None
     if options["exported"]:
-        store = change_plan.take_exported(Path(options["exported"]), work, root, timestamps.now())
-    planned, again = plan(options, work, root, store)
-    frame = change_signatures.Frame(planned.change, root, store)
+        store = change_plan.take_exported(Path(options["exported"]), work, known, timestamps.now())
+        if not check_mode:
+            estate_roots.note_served(trust, store.root_bytes())
+    served = known.first if store is None else store.root_bytes()
+    planned, again = plan(options, work, known, store)
+    frame = change_signatures.Frame(planned.change, served, store, root_first)
     missing, output, waits = frame.missing(), Path(options["output"]), False
     if missing and options["unfinished"]:
         output = Path(options["unfinished"])
-        missing, waits = change_waiting.beside(output, work / "waiting", frame, missing, root, store)
+        there = change_waiting.waiting(output, work / "waiting", served, store, root_first)
+        missing, waits = change_waiting.beside(output, there, frame, missing)
     changed = bool(planned.steps) and not waits
     result = {
         "changed": changed,
         "steps": list(planned.steps),
         "lists": sorted(planned.change.lists),
         "again": again,
+        "later": list(planned.later),
         "missing_signatures": missing,
         "written": str(output),
-        "next_step": change_waiting.next_step(output, missing) if missing else "",
+        "next_step": change_waiting.next_step(output, missing, estate_roots.version(served)) if missing else "",
     }
     if changed:
         result["diff"] = {"before": "", "after": "".join(f"{step}\n" for step in planned.steps)}
@@ -327,11 +338,7 @@ def main() -> None:
             "passphrase_file": {"type": "path", "required": True, "no_log": False},
             "tokens": {"type": "dict", "default": {}, "no_log": False},
             "token_pin_file": {"type": "path", "no_log": False},
-            "targets_holders": {
-                "type": "list",
-                "elements": "str",
-                "default": ["targets-1", "targets-2", "targets-3"],
-            },
+            "root_first": {"type": "bool", "default": False},
             "delegations": {
                 "type": "list",
                 "elements": "str",

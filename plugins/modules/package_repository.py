@@ -33,7 +33,8 @@ attributes:
 options:
   command:
     description:
-      - V(keys) makes the keys of snapshot and timestamp where they are missing.
+      - V(keys) makes the keys of snapshot and timestamp where they are missing, and removes those of former generations
+        once the root that is served names the new ones alone.
       - V(export) writes the metadata that is served into O(output), for M(bocage.fleet.package_change). A change that was
         interrupted is carried out before, unless O(finish) is false, since no other can be made until it is served.
       - V(publish) takes in O(change); the first one begins the repository.
@@ -52,6 +53,18 @@ options:
     description: Folder with the keys of snapshot and timestamp.
     type: path
     default: /etc/bocage/package-repository
+  keys_generation:
+    description: >-
+      Which keys O(command=keys) makes. A higher number makes new ones beside the old ones; all of them sign until the next root
+      is served.
+    type: int
+    default: 1
+  root_first:
+    description: >-
+      Whether O(command=publish) takes in a new root without the keys of the one before, as where they are lost. Readers that
+      have the former root then wait until all of the change is served.
+    type: bool
+    default: false
   change:
     description: File that M(bocage.fleet.package_change) wrote, on this host.
     type: path
@@ -202,6 +215,8 @@ def main() -> None:
             },
             "directory": {"type": "path", "default": "/srv/bocage/packages"},
             "keys_directory": {"type": "path", "default": "/etc/bocage/package-repository", "no_log": False},
+            "keys_generation": {"type": "int", "default": 1},
+            "root_first": {"type": "bool", "default": False},
             "change": {"type": "path"},
             "output": {"type": "path"},
             "finish": {"type": "bool", "default": True},

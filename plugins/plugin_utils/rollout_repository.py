@@ -9,12 +9,12 @@ import tempfile
 from pathlib import Path
 
 from ansible_collections.bocage.fleet.plugins.module_utils._common import timestamps
-from ansible_collections.bocage.fleet.plugins.module_utils._packages import root_ceremony
+from ansible_collections.bocage.fleet.plugins.module_utils._packages import estate_roots
 from ansible_collections.bocage.fleet.plugins.module_utils._packages.rollout_repository import Repository, read_exported
 
 
 def read_repository(exported: str, trust_directory: str) -> Repository:
     """Raises BocageError."""
-    pinned = root_ceremony.pinned(Path(trust_directory))
+    known = estate_roots.read(Path(trust_directory))
     with tempfile.TemporaryDirectory(prefix="bocage-rollout-") as folder:
-        return read_exported(Path(exported), Path(folder), pinned, timestamps.now())
+        return read_exported(Path(exported), Path(folder), known, timestamps.now())

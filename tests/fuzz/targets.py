@@ -32,6 +32,7 @@ from bocage_core._packages import (
     container,
     control,
     downgrades,
+    estate_roots,
     index,
     manifest,
     repository_roles,
@@ -304,7 +305,7 @@ def an_export(data: bytes) -> None:
     folder = Path(tempfile.mkdtemp(prefix="bocage-fuzz-"))
     try:
         (folder / "exported").write_bytes(data)
-        store = change_plan.take_exported(folder / "exported", folder / "work", root, AT)
+        store = change_plan.take_exported(folder / "exported", folder / "work", estate_roots.only(root), AT)
         change_plan.listed(store)
         same(sorted(path.name for path in folder.iterdir()), ["exported", "work"])
     finally:

@@ -15,10 +15,12 @@ from datetime import datetime
 from pathlib import Path
 
 from .._common.errors import BadInput
-from . import change_signatures, publishable, repository, repository_edit, repository_keys
+from .._common.refused import Refused
+from . import change_signatures, estate_roots, publishable, repository, repository_edit, repository_keys
 from . import repository_layout as layout
 from . import repository_roles as roles
 from . import tuf_library as tuf
+from .estate_roots import EstateRoots
 from .repository_replica import replicate
 from .repository_store import Store
 
@@ -43,8 +45,10 @@ class Planned:
         return not self.change.lists and not self.change.files
 
 
-def take_exported(archive: Path, work: Path, root: bytes, now: datetime) -> Store:
+def take_exported(archive: Path, work: Path, known: EstateRoots, now: datetime) -> Store:
     """A verified copy of the metadata that a publisher exported (`bocage-package export`). Raises Refused or BadInput.
+
+    It is verified from the newest root on that both know, so that the copy shows which root is served.
 
     Rollouts that came with it lie beside the copy, and nobody has looked into them yet.
     """
@@ -56,14 +60,15 @@ def take_exported(archive: Path, work: Path, root: bytes, now: datetime) -> Stor
             for count, member in enumerate(opened):
                 left -= member.size
                 # by its name alone: a link, a folder or a way out has none of this form
-                known = _METADATA.fullmatch(member.name) or _ROLLOUT.fullmatch(member.name)
-                if not member.isreg() or not known or count > MAX_EXPORTED or left < 0:
+                formed = _METADATA.fullmatch(member.name) or _ROLLOUT.fullmatch(member.name)
+                if not member.isreg() or not formed or count > MAX_EXPORTED or left < 0:
                     raise BadInput(f"The exported metadata {archive} holds more than metadata: {member.name[:80]!a}.")
                 stream = opened.extractfile(member)
                 (source / member.name).write_bytes(b"" if stream is None else stream.read())
     except (tarfile.TarError, OSError) as error:
         raise BadInput(f"The exported metadata {archive} cannot be read: {error}.") from error
-    replicate(str(source), work / "copy", root, at=now, packages=False)
+    root = known.begin_at(estate_roots.newest_exported(source))
+    replicate(str(source), work / "copy", root, at=known.judged_at(root, now), packages=False)
     return Store(work / "copy")
 
 
@@ -90,12 +95,17 @@ def delegate(
     wanted: Sequence[roles.Delegation],
     signers: Mapping[str, Sequence[tuf.Signer]],
     now: datetime,
-    root: bytes,
+    following: bytes | None,
     partly: bool = False,
 ) -> Planned:
-    """The top list with these delegations, where it has others, and a new root where one waits."""
+    """The top list with these delegations, where it has others, and the `following` root, if one waits.
+
+    `signers` of targets are those of the root that is served and of the next one, since the list has to be good under
+    both.
+    """
     change, steps = repository_edit.Change(), []
-    served = roles.delegated(store.role("targets", store.heads()["targets"]).signed)
+    top = store.role("targets", store.heads()["targets"])
+    served = roles.delegated(top.signed)
     same = served.keys() == {one.name for one in wanted} and all(
         set(served[one.name].keyids) == {key.keyid for key in one.keys} and served[one.name].threshold == one.threshold
         for one in wanted
@@ -104,8 +114,11 @@ def delegate(
         _require_signers([one for one in wanted if one.name not in served], signers, partly)
         change = repository_edit.delegate(store, wanted, signers, now)
         steps.append(f"delegate to {', '.join(one.name for one in wanted)}")
-    if store.root_bytes() != root:
-        change.root = root
+    if following is not None:
+        change.root = following
+        if not change.lists and not _is_good(following, top):
+            change.lists = repository_edit.renew(store, {"targets": signers["targets"]}, now, everything=True).lists
+            steps.append("sign targets anew")
         steps.append("take the next root")
     return Planned(change, tuple(steps))
 
@@ -159,6 +172,15 @@ def listed(store: Store) -> dict[str, tuf.TargetFile]:
         ]:
             found |= one.targets
     return found
+
+
+def _is_good(root: bytes, top: tuf.Metadata[tuf.Targets]) -> bool:
+    signed: tuf.Root = roles.from_bytes(root, tuf.Root, "root", layout.MAX_ROOT).signed
+    try:
+        roles.verify(signed, "targets", top)
+    except Refused:
+        return False
+    return True
 
 
 def _same(served: tuf.TargetFile | None, wanted: tuf.TargetFile) -> bool:

@@ -8,7 +8,7 @@ Nothing is decided here for the publisher, who checks everything again: this tel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .._common.errors import BadInput
@@ -34,9 +34,15 @@ class Signed:
 class Frame:
     """What says who signs the lists of a change: the root, the top list, and lists that are spread over bins."""
 
-    def __init__(self, change: Change, root: bytes, store: Store | None = None) -> None:
-        raw = root if change.root is None else change.root
-        self._root: tuf.Root = roles.from_bytes(raw, tuf.Root, "root", layout.MAX_ROOT).signed
+    def __init__(self, change: Change, root: bytes, store: Store | None = None, root_first: bool = False) -> None:
+        """`root` is the one that is served, where `store` does not say so; with `root_first` only the one after counts."""
+        served = root if store is None else store.root_bytes()
+        following = [] if change.root is None else [change.root]
+        # what comes with the next root has to be good under both
+        counting = following if root_first and following else [served, *following]
+        self._roots: list[tuf.Root] = [
+            roles.from_bytes(raw, tuf.Root, "root", layout.MAX_ROOT).signed for raw in dict.fromkeys(counting)
+        ]
         self._change, self._store = change, store
         self._heads = {} if store is None else store.heads()
         self._read: dict[str, tuf.Targets] = {}
@@ -48,15 +54,8 @@ class Frame:
         """By role, bins with the role that they belong to. Raises Refused, or BadInput where the top list lacks."""
         found: dict[str, list[Signed]] = {}
         for name, metadata in self.lists.items():
-            role, delegator = self._delegator(name)
-            try:
-                result = delegator.get_verification_result(name, metadata.signed_bytes, metadata.signatures)
-                keys = delegator.get_delegated_role(name).keyids
-            except ValueError as error:
-                raise Refused(
-                    "bad_signature", f"Nobody is entitled to sign {ascii(name)[:60]} of the change."
-                ) from error
-            one = Signed(frozenset(keys), frozenset(result.signed), max(result.missing, 0))
+            role, delegators = self._delegators(name)
+            one = _under_all([_judged(delegator, name, metadata) for delegator in delegators])
             found.setdefault(role, []).append(one)
         return {role: _together(each) for role, each in found.items()}
 
@@ -66,11 +65,11 @@ class Frame:
 
     def role_of(self, name: str) -> str:
         """The role that a list of the change belongs to, as a bin does to its own."""
-        return self._delegator(name)[0]
+        return self._delegators(name)[0]
 
-    def _delegator(self, name: str) -> tuple[str, tuf.Root | tuf.Targets]:
+    def _delegators(self, name: str) -> tuple[str, Sequence[tuf.Root | tuf.Targets]]:
         if name == "targets":
-            return name, self._root
+            return name, self._roots
         top = self.current("targets")
         if top is None:
             raise BadInput(
@@ -79,11 +78,11 @@ class Frame:
             )
         delegated = roles.delegated(top)
         if name in delegated:
-            return name, top
+            return name, [top]
         for role in delegated:
             above = self.current(role) if roles.is_bin_of(name, role) else None
             if above is not None:
-                return role, above
+                return role, [above]
         raise Refused("bad_signature", f"Nobody is entitled to sign {ascii(name)[:60]} of the change.")
 
     def current(self, name: str) -> tuf.Targets | None:
@@ -110,6 +109,10 @@ class Frame:
 
     def overtaken(self) -> str:
         """The list that is not the next one of what is served, so that the change can never be taken in; or ""."""
+        if self._change.root is not None and self._store is not None:
+            number = roles.from_bytes(self._change.root, tuf.Root, "root", layout.MAX_ROOT).signed.version
+            if number != self._store.root().version + 1:
+                return "root"
         for name, metadata in self.lists.items():
             if metadata.signed.version != self._heads.get(name, 0) + 1:
                 return name
@@ -153,6 +156,25 @@ def lacking(missing: Mapping[str, int]) -> str:
     return " and ".join(
         f"{count} {'signature' if count == 1 else 'signatures'} of {role}" for role, count in sorted(missing.items())
     )
+
+
+def _judged(delegator: tuf.Root | tuf.Targets, name: str, metadata: tuf.Metadata[tuf.Targets]) -> Signed:
+    try:
+        result = delegator.get_verification_result(name, metadata.signed_bytes, metadata.signatures)
+        keys = delegator.get_delegated_role(name).keyids
+    except ValueError as error:
+        raise Refused("bad_signature", f"Nobody is entitled to sign {ascii(name)[:60]} of the change.") from error
+    return Signed(frozenset(keys), frozenset(result.signed), max(result.missing, 0))
+
+
+def _under_all(each: Sequence[Signed]) -> Signed:
+    """Of one list that has to be good under one root, or under two: who is in both serves both with one signature."""
+    first, *others = each
+    for other in others:
+        shared = len((first.keys & other.keys) - first.signers - other.signers)
+        missing = first.missing + other.missing - min(first.missing, other.missing, shared)
+        first = Signed(first.keys | other.keys, first.signers | other.signers, missing)
+    return first
 
 
 def _together(lists: list[Signed]) -> Signed:

@@ -12,21 +12,24 @@ from .._common.errors import BadInput
 from .change_archive import read_change
 from .change_plan import Planned
 from .change_signatures import Frame, lacking
+from .estate_roots import EstateRoots
 from .repository_store import Store
 
 _TAKE_IN = " (playbooks/publish_package.yml -e publish_signed_change={})"
 
 
-def take_signed(file: Path, folder: Path, root: bytes, store: Store | None) -> Planned | None:
+def take_signed(
+    file: Path, folder: Path, known: EstateRoots, store: Store | None, root_first: bool = False
+) -> Planned | None:
     """A change that others completed; None where it was taken in already.
 
     `folder` is made for what it brings. Raises Refused or BadInput for one that the publisher would refuse.
     """
     folder.mkdir()
     change = read_change(file, folder)
-    if change.root is not None and change.root != root:
+    if change.root is not None and not known.knows(change.root):
         raise BadInput(f"The change {file} brings a root that is not the pinned one; bring the pinned root up to date.")
-    frame = Frame(change, root, store)
+    frame = Frame(change, known.first, store, root_first)
     if frame.is_served():
         return None
     if name := frame.overtaken():
@@ -38,7 +41,7 @@ def take_signed(file: Path, folder: Path, root: bytes, store: Store | None) -> P
     return Planned(change, tuple(frame.steps()))
 
 
-def waiting(file: Path, folder: Path, root: bytes, store: Store | None) -> Frame | None:
+def waiting(file: Path, folder: Path, root: bytes, store: Store | None, root_first: bool = False) -> Frame | None:
     """The change that still waits for holders in a file; None where there is none or it was overtaken.
 
     Raises Refused or BadInput where the file is no change.
@@ -47,18 +50,15 @@ def waiting(file: Path, folder: Path, root: bytes, store: Store | None) -> Frame
         return None
     folder.mkdir()
     change = read_change(file, folder)
-    frame = Frame(change, root, store)
+    frame = Frame(change, root, store, root_first)
     return None if frame.is_served() or frame.overtaken() else frame
 
 
-def beside(
-    file: Path, folder: Path, mine: Frame, missing: Mapping[str, int], root: bytes, store: Store | None
-) -> tuple[dict[str, int], bool]:
-    """What is missing, and whether a change that does the same waits in `file` already, so that it stays.
+def beside(file: Path, there: Frame | None, mine: Frame, missing: Mapping[str, int]) -> tuple[dict[str, int], bool]:
+    """What is missing, and whether the change that waits `there` in `file` does the same, so that it stays.
 
     Raises BadInput where another one waits there, as signatures of holders may be in it.
     """
-    there = waiting(file, folder, root, store)
     if there is None:
         return dict(missing), False
     lacks = there.missing()
@@ -72,11 +72,11 @@ def beside(
     return lacks, True
 
 
-def next_step(file: Path, missing: Mapping[str, int]) -> str:
-    """What the next holder does with a change that lacks signatures."""
+def next_step(file: Path, missing: Mapping[str, int], served: int) -> str:
+    """What the next holder does with a change that lacks signatures, while the root `served` is."""
     role = min(missing)
     return (
         f"The change {file} is not published: it lacks {lacking(missing)}. Let the next holder add one with"
-        f" bocage-package sign-change {file} --role {role} --key FILE --passphrase-file FILE --root root.json, and when it"
-        f" is complete, take it in{_TAKE_IN.format(file)}."
+        f" bocage-package sign-change {file} --role {role} --key FILE --passphrase-file FILE --root"
+        f" roots/{served}.root.json, and when it is complete, take it in{_TAKE_IN.format(file)}."
     )

@@ -28,6 +28,7 @@ def words(options: Mapping[str, Any], *, plan: bool, administrator: bool) -> lis
             raise BadInput(f"The command {command} needs the option {name}.")
     call = [PROGRAM, _VERBS.get(command, command), "--json", *(["--plan"] if plan else [])]
     if command == "keys":
+        call += ["--generation", str(options["keys_generation"]), "--repository", options["directory"]]
         call += [options["keys_directory"]]
     elif command == "export":
         call += ["--output", options["output"], options["directory"]]
@@ -39,7 +40,8 @@ def words(options: Mapping[str, Any], *, plan: bool, administrator: bool) -> lis
     else:
         call += ["--keys", options["keys_directory"]]
         call += ["--snapshot-days", str(options["snapshot_days"]), "--timestamp-hours", str(options["timestamp_hours"])]
-        call += [options["change"]] if command != "refresh" else []
+        if command != "refresh":
+            call += [*(["--root-first"] if options["root_first"] else []), options["change"]]
         call += [options["directory"]]
     if administrator and command in _AS_USER:
         user = options["user"]
@@ -76,7 +78,8 @@ def steps(command: str, document: Mapping[str, Any]) -> list[str]:
     if not document["changed"]:
         return []
     if command == "keys":
-        return [f"make the key of the {role}" for role in document["made"]]
+        made = [f"make the key of the {role}" for role in document["made"]]
+        return made + [f"remove {name}, which no root names any more" for name in document["removed"]]
     if command == "export":
         return [f"export {document['files']} files of metadata"]
     if command == "replicate":

@@ -90,7 +90,7 @@ def _has(served: Path, brought: Path) -> bool:
     return served.is_file() and filecmp.cmp(served, brought, shallow=False)
 
 
-def foresee(folder: Path, change: Change, online: OnlineKeys, now: datetime) -> bool:
+def foresee(folder: Path, change: Change, online: OnlineKeys, now: datetime, root_first: bool = False) -> bool:
     """What `init` or `commit` would say, with the same checks; writes nothing. Raises Refused or BadInput."""
     store = Store(folder)
     if (folder / layout.PENDING).exists():
@@ -103,7 +103,7 @@ def foresee(folder: Path, change: Change, online: OnlineKeys, now: datetime) -> 
         repository_root.check(change.root, store.root_bytes() if served else None, now)
     elif not served:
         raise BadInput("A new repository needs a signed root and a signed top list.")
-    checked = _Checked(store, change, now, not served)
+    checked = _Checked(store, change, now, root_first or not served)
     repository_refresh.check_online(online, [_root(raw) for raw in checked.roots])
     return True
 

@@ -17,6 +17,7 @@ from .._common.refused import Refused
 from . import change_plan, target_custom
 from . import repository_layout as layout
 from . import tuf_library as tuf
+from .estate_roots import EstateRoots
 from .kinds import kind_of_path
 from .repository_edit import Addition
 from .rollout_document import MAX_BYTES, PATH, RolloutDocument, parse
@@ -56,9 +57,9 @@ class Repository:
         return sorted(path for path, one in self.targets.items() if one.hashes.get("sha256") in came)
 
 
-def read_exported(archive: Path, work: Path, root: bytes, now: datetime) -> Repository:
+def read_exported(archive: Path, work: Path, known: EstateRoots, now: datetime) -> Repository:
     """What a publisher exported, once it was verified. Raises Refused or BadInput."""
-    store = change_plan.take_exported(archive, work, root, now)
+    store = change_plan.take_exported(archive, work, known, now)
     targets = change_plan.listed(store)
     rollouts = {}
     for path, target in targets.items():

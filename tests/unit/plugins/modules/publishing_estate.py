@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import package_maker
 import pytest
 from ansible_collections.bocage.fleet.plugins.module_utils._common import timestamps
-from ansible_collections.bocage.fleet.plugins.module_utils._packages import repository_keys, repository_root
+from ansible_collections.bocage.fleet.plugins.module_utils._packages import repository_keys, root_ceremony
 from ansible_collections.bocage.fleet.plugins.module_utils._packages.control import parse_control
 from ansible_collections.bocage.fleet.plugins.module_utils._packages.names import file_name
 from bocage_packager.main import main as packager
@@ -34,22 +35,8 @@ class Estate:
         (self.trust / "keys").mkdir(parents=True)
         self.secret.mkdir()
         (folder / "passphrase").write_text(f"{PASSPHRASE}\n")
-        keys = {}
-        for name in (*(f"root-{number}" for number in (1, 2, 3)), *self.holders, *DELEGATIONS):
-            keys[name] = repository_keys.generate_key_file(self.secret / f"{name}.key", PASSPHRASE.encode())
-            (self.trust / "keys" / f"{name}.pub").write_bytes(repository_keys.write_public_key(keys[name]))
-        online = self.packager("online-keys", folder / "online")["public"]
-        keys |= {role: repository_keys.read_public_key(text.encode()) for role, text in online.items()}
-        plan = repository_root.RootPlan(
-            repository_root.holders([keys[f"root-{number}"] for number in (1, 2, 3)], 2),
-            repository_root.holders([keys[name] for name in self.holders], targets),
-            *(repository_root.holders([keys[name]]) for name in ("snapshot", "timestamp")),
-        )
-        signers = [
-            repository_keys.load_signer(self.secret / f"root-{number}.key", PASSPHRASE.encode()) for number in (1, 2)
-        ]
-        draft = repository_root.draft(plan, None, timestamps.now())
-        (self.trust / "root.json").write_bytes(repository_keys.sign(draft, signers, "root"))
+        self.make_keys("root-1", "root-2", "root-3", *self.holders, *DELEGATIONS)
+        self.ceremony()
         now = timestamps.now()
         self.lives = {"start": now - 30 * DAY, "end": now + 30 * DAY}
         self.authority = Party.root("estate", **self.lives)
@@ -58,6 +45,42 @@ class Estate:
         (self.trust / "authorities.pem").write_bytes(self.authority_pem())
         (self.trust / "crl").mkdir()
         self.revoke()
+
+    def make_keys(self, *names: str) -> None:
+        for name in names:
+            path = self.secret / f"{name}.key"
+            key = repository_keys.generate_key_file(path, PASSPHRASE.encode())
+            self.public(name).write_bytes(repository_keys.write_public_key(key))
+
+    def public(self, name: str) -> Path:
+        return self.trust / "keys" / f"{name}.pub"
+
+    def online_keys(self, generation: int = 1) -> dict[str, Any]:
+        """Made on the publisher, their public halves carried to the trust folder."""
+        repository = ("--repository", self.folder / "repository")
+        made = self.packager("online-keys", "--generation", generation, *repository, self.folder / "online")
+        for role, text in made["public"].items():
+            self.public(role if generation == 1 else f"{role}-{generation}").write_text(text)
+        return made
+
+    def ceremony(
+        self, *former: str, holders: Sequence[str] = ("root-1", "root-2", "root-3"), generation: int = 1,
+        days: int = 365, now: datetime | None = None,
+    ) -> None:  # fmt: skip
+        """The next root as package_root.yml makes it, signed by two of its holders and by those of the `former` one."""
+        self.online_keys(generation)
+        end = "" if generation == 1 else f"-{generation}"
+        public, now = self.public, now or timestamps.now()
+        plan = root_ceremony.plan_of(
+            [public(name) for name in holders], 2, [public(name) for name in self.holders], len(self.holders),
+            [public(f"snapshot{end}")], [public(f"timestamp{end}")],
+        )  # fmt: skip
+        # another end than the one before, so that a root is needed
+        root_ceremony.draft(self.trust, plan, now, timedelta(days=days), timedelta(days=days), False)
+        for name in (*holders[:2], *former):
+            signer = repository_keys.load_signer(self.secret / f"{name}.key", PASSPHRASE.encode())
+            root_ceremony.sign(self.trust, lambda signer=signer: signer, signer.public_key, False)
+        assert root_ceremony.finish(self.trust, now, False).changed
 
     def authority_pem(self) -> bytes:
         return self.authority.certificate.public_bytes(Encoding.PEM)
@@ -88,7 +111,6 @@ class Estate:
             "trust_directory": str(self.trust),
             "secret_directory": str(self.secret),
             "passphrase_file": str(self.folder / "passphrase"),
-            "targets_holders": self.holders,
             "delegations": ["rollouts"],
             **more,
         }
@@ -97,6 +119,6 @@ class Estate:
         self.packager("export", "--output", self.folder / "exported.tar", self.folder / "repository")
         return str(self.folder / "exported.tar")
 
-    def commit(self) -> dict[str, Any]:
+    def commit(self, *words: str) -> dict[str, Any]:
         change, keys = self.folder / "signed.change", self.folder / "online"
-        return self.packager("commit", change, "--keys", keys, self.folder / "repository")
+        return self.packager("commit", *words, change, "--keys", keys, self.folder / "repository")

@@ -13,6 +13,7 @@ from ansible_collections.bocage.fleet.plugins.module_utils._common.errors import
 from ansible_collections.bocage.fleet.plugins.module_utils._common.refused import Refused
 from ansible_collections.bocage.fleet.plugins.module_utils._common.rollout import State
 from ansible_collections.bocage.fleet.plugins.module_utils._packages import (
+    estate_roots,
     rollout_document,
     rollout_repository,
 )
@@ -104,11 +105,11 @@ def test_rollouts_come_with_what_is_exported_and_are_believed_by_their_hash(
     files = [{"path": "rollouts/editor-2.json", "file": str(tmp_path / "editor-2.json")}]
     call_module(package_change, **estate.options(exported=estate.exported(), files=files))
     estate.commit()
-    archive, root = Path(estate.exported()), (estate.trust / "root.json").read_bytes()
+    archive, known = Path(estate.exported()), estate_roots.read(estate.trust)
 
     def read(name: str) -> rollout_repository.Repository:
         (tmp_path / name).mkdir()
-        return rollout_repository.read_exported(archive, tmp_path / name, root, timestamps.now())
+        return rollout_repository.read_exported(archive, tmp_path / name, known, timestamps.now())
 
     assert read("good").rollouts == {"editor-2": document}
     raw = archive.read_bytes()
