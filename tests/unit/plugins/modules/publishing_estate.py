@@ -75,8 +75,7 @@ class Estate:
             [public(name) for name in holders], 2, [public(name) for name in self.holders], len(self.holders),
             [public(f"snapshot{end}")], [public(f"timestamp{end}")],
         )  # fmt: skip
-        # another end than the one before, so that a root is needed
-        root_ceremony.draft(self.trust, plan, now, timedelta(days=days), timedelta(days=days), False)
+        root_ceremony.draft(self.trust, plan, now, timedelta(days=days), renew=timedelta(days=3650), check=False)
         for name in (*holders[:2], *former):
             signer = repository_keys.load_signer(self.secret / f"{name}.key", PASSPHRASE.encode())
             root_ceremony.sign(self.trust, lambda signer=signer: signer, signer.public_key, False)
@@ -102,7 +101,7 @@ class Estate:
         self.capsys.readouterr()
         status = packager(["--json", *(str(word) for word in words)])
         answer: dict[str, Any] = json.loads(self.capsys.readouterr().out)
-        assert status == 0, answer
+        assert status == 0, str(answer)
         return answer
 
     def options(self, **more: Any) -> dict[str, Any]:
