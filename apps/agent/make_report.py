@@ -135,7 +135,14 @@ def spool_report(settings: Settings, spool: Spool, log: Log) -> Report:
     place = last.next_in(enrolment.generation)
     if last.generation not in (0, place.generation) and (dropped := spool.drop_all()):
         log(f"The host was enrolled anew: {len(dropped)} spooled reports of the last generation were dropped.")
-    report, envelope = sign_fitting(draft(settings, enrolment, place), read_private_key(settings.key_file))
+    private_key = read_private_key(settings.key_file)
+    if dsse.public_key_of(private_key) != enrolment.report_key:
+        # in the spool it would hold up all that follow, for ever
+        raise BocageError(
+            f"The report key {settings.key_file} is not the one that this host is enrolled with, so that nobody would believe"
+            " its reports; run the playbook enrol for it, or put the key back."
+        )
+    report, envelope = sign_fitting(draft(settings, enrolment, place), private_key)
     chain.write(counter_file, replace(place, previous=report.digest))
     spool.add(report.counter, envelope)
     if dropped := spool.drop_oldest():

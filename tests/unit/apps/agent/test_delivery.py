@@ -143,6 +143,22 @@ def test_a_new_generation_repairs_the_fork_and_counts_on(agent: Any) -> None:
     assert (agent.counters(), agent.spooled()) == ([1, 3], [])
 
 
+def test_a_key_that_is_not_the_enrolled_one_signs_no_report(agent: Any) -> None:
+    """Whoever put another key there, for a moment or for good: such a report would hold up all that follow it."""
+    agent.registry.start()
+    agent.call("report")
+    key = agent.folder / "report.key"
+    enrolled = key.read_bytes()
+    key.write_bytes(agent.host.successor().report_private)
+    status, _, journal = agent.call("report")
+    assert status != 0
+    assert "is not the one that this host is enrolled with, so that nobody would believe its reports" in journal
+    assert agent.spooled() == []
+    key.write_bytes(enrolled)
+    assert agent.call("report")[0] == 0
+    assert (agent.counters(), agent.spooled()) == ([1, 2], [])
+
+
 def test_a_full_spool_keeps_the_newest_and_says_what_went(agent: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert spool_module.MAX_FILES == 1000
     monkeypatch.setattr(spool_module, "MAX_FILES", 3)

@@ -13,6 +13,8 @@ from bocage_core._packages.publisher_calls import PROGRAM
 OPTIONS: dict[str, Any] = {
     "directory": "/d",
     "keys_directory": "/k",
+    "keys_generation": 2,
+    "root_first": False,
     "change": "/c",
     "output": "/o",
     "upstream": ["http://a/", "http://b/"],
@@ -28,7 +30,7 @@ AS_USER = "setpriv --reuid=u --regid=u --clear-groups"
 @pytest.mark.parametrize(
     ("command", "plan", "administrator", "expected"),
     [
-        ("keys", True, True, f"{PROGRAM} online-keys --json --plan /k"),
+        ("keys", True, True, f"{PROGRAM} online-keys --json --plan --generation 2 --repository /d /k"),
         ("export", False, True, f"{PROGRAM} export --json --output /o /d"),
         ("publish", False, True, f"{AS_USER} {PROGRAM} commit --json --keys /k {LIVES} /c /d"),
         ("init", True, False, f"{PROGRAM} commit --json --plan --keys /k {LIVES} /c /d"),
@@ -39,6 +41,16 @@ AS_USER = "setpriv --reuid=u --regid=u --clear-groups"
 def test_words(command: str, plan: bool, administrator: bool, expected: str) -> None:
     options = {**OPTIONS, "command": command}
     assert publisher_calls.words(options, plan=plan, administrator=administrator) == expected.split()
+
+
+def test_a_root_that_comes_first() -> None:
+    words = publisher_calls.words({**OPTIONS, "command": "publish", "root_first": True}, plan=True, administrator=False)
+    assert words[-3:] == ["--root-first", "/c", "/d"]
+
+
+def test_keys_that_come_and_go_are_told() -> None:
+    document = {"changed": True, "made": [], "removed": ["snapshot.key"]}
+    assert publisher_calls.steps("keys", document) == ["remove snapshot.key, which no root names any more"]
 
 
 @pytest.mark.parametrize(("command", "needed"), [(one, name) for one, (name,) in publisher_calls.NEEDED.items()])
