@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keys that packages are believed by are replaced by the playbooks, while one host sleeps; it comes back by itself.
 
-Authorities, signers, holders of the root, the key of a delegation and of downgrade tickets. Those of targets, snapshot and
-timestamp are replaced in tests/estate/test_9_own_repository.py, by the library alone.
+Authorities, signers, holders of the root and of the top list, the publisher's own keys, the key of a delegation and of
+downgrade tickets.
 
 The last drill by name: the inventory of the lab does not declare what is made here.
 """
@@ -41,6 +41,8 @@ NEXT: dict[str, Any] = {
     ],
     "package_root_holders": ["root-4", "root-5", "root-6"],
     "package_root_former_holders": ["root-1", "root-2", "root-3"],
+    "package_root_targets_holders": ["targets-4", "targets-5", "targets-6"],
+    "package_repository_keys_generation": 2,
     "package_root_ticket_holders": ["downgrades-2"],
 }
 
@@ -51,6 +53,16 @@ def agent(host: str, words: str) -> str:
 
 def has(host: str) -> str:
     return driver.on(host, "cat /opt/demo-trust/version", check=False).strip()
+
+
+def root_of(host: str) -> int:
+    """Which root a host has followed to."""
+    found: int = json.loads(driver.on(host, f"{driver.AGENT} packages --json"))["metadata"]["root"]
+    return found
+
+
+def online_keys() -> list[str]:
+    return driver.on("hub1", "cd /etc/bocage/package-repository; ls *.key").split()
 
 
 def play(name: str, *arguments: str, **extra: Any) -> driver.Run:
@@ -88,11 +100,14 @@ def test_keys_are_replaced_and_a_host_that_slept_comes_back_by_itself(sleeping: 
     assert json.loads((TRUST / "root.json").read_text())["signed"]["version"] == 2
     again = play("package_trust")
     assert again.changed_tasks == []
+    assert online_keys() == ["snapshot-2.key", "snapshot.key", "timestamp-2.key", "timestamp.key"]
+    # the next root, the top list under both, the delegation's list, and the package, in one run
+    second = {"file": str(make(tmp_path, "demo-trust", SECOND, SETUP, "developer.2"))}
+    play("publish_package", publish_packages=[second])
+    assert driver.on("hub1", "ls /srv/bocage/packages/public/metadata | grep root").split()[-1] == "2.root.json"
+    assert play("publish_package", publish_packages=[second]).changed_tasks == []
     awake = ",".join(host for host in driver.MANAGED if host != ASLEEP)
     play("packages", "--limit", awake)
-    play(
-        "publish_package", publish_packages=[{"file": str(make(tmp_path, "demo-trust", SECOND, SETUP, "developer.2"))}]
-    )
     copied()
     assert f"demo-trust {SECOND}: install finished" in agent(AWAKE, "upgrade")
 
@@ -100,10 +115,12 @@ def test_keys_are_replaced_and_a_host_that_slept_comes_back_by_itself(sleeping: 
     driver.on(ASLEEP, f"systemctl start {UNITS}")
     agent(ASLEEP, "upgrade")
     driver.eventually(lambda: has(ASLEEP) == SECOND, 60, "the host that slept takes what new keys signed")
+    assert (root_of(AWAKE), root_of(ASLEEP)) == (2, 2)
 
     # the developer's old key was stolen: nobody publishes what it signs, and what it signed before is refused
     revoked = [{**one, "previous": "revoked", "reason": "key_compromise"} for one in NEXT["package_authority_signers"]]
     play("package_trust", package_authority_signers=revoked)
+    assert online_keys() == ["snapshot-2.key", "timestamp-2.key"], "the served root names these alone"
     run = driver.playbook("playbooks/publish_package.yml", extra={**NEXT, "publish_packages": [{"file": str(stolen)}]})
     assert [words for _host, _task, words in run.failures if "revoked" in words], run.failures
     play("publish_package")

@@ -37,6 +37,7 @@ def audit():
     return "OK"
 '''
 RINGS = [{"name": "pilots", "hosts": [HOST]}, {"name": "rest", "share_percent": 100}]
+pytestmark = pytest.mark.long
 
 
 def signed(folder: Path, version: str, seconds: int = 0) -> Path:
