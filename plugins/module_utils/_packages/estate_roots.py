@@ -48,6 +48,8 @@ class EstateRoots:
 
     def begin_at(self, newest: int) -> bytes:
         """What to verify a publisher by whose newest root is this one. Raises Refused or BadInput."""
+        if not newest:
+            raise BadInput("What the publisher exported has no root; export it again.")
         if newest < self.served:
             raise Refused(
                 "rolled_back",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -222,6 +223,12 @@ def test_a_publisher_that_goes_back_is_not_believed(published: Published) -> Non
         "The publisher serves the root 1, and it has served the root 2 before; look who changed its repository, and"
         " restore it from a copy."
     )
+
+
+def test_an_export_without_a_root(published: Published) -> None:
+    empty = published.estate.folder / "empty.tar"
+    tarfile.open(empty, "w").close()
+    assert published.change(exported=str(empty))["msg"] == ("What the publisher exported has no root; export it again.")
 
 
 @pytest.mark.parametrize(
