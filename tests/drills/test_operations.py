@@ -89,6 +89,7 @@ def test_the_last_gateway_is_never_drained() -> None:
     assert ("gw1", "Upgrade these packages") not in run.tasks, "something was touched before the refusal"
 
 
+@pytest.mark.long
 def test_a_drain_survives_a_reboot() -> None:
     assert operate("drain", "gw1").ok
     driver.restart("gw1")
