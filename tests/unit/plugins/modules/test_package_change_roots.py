@@ -208,7 +208,7 @@ def test_a_root_that_waits_also_where_the_one_before_has_ended(published: Publis
         change_plan.take_exported(exported, tmp_path / "again", estate_roots.only(known.by_version[2]), later)
 
 
-def test_a_publisher_that_goes_back_is_not_believed(published: Published) -> None:
+def test_attack_a_publisher_that_goes_back_is_not_believed(published: Published) -> None:
     """Whoever has the keys of a root that was replaced shows the machine with the new keys nothing to sign."""
     estate = published.estate
     before = Path(estate.exported()).read_bytes()
