@@ -125,6 +125,29 @@ def test_a_holder_of_both_roots_signs_once(published: Published) -> None:
     assert published.change()["missing_signatures"] == {"targets": 2}
 
 
+def test_holders_who_are_apart_sign_for_both_roots(published: Published) -> None:
+    estate = published.estate
+    estate.make_keys("targets-3", "targets-4")
+    estate.holders = ["targets-3", "targets-4"]
+    estate.ceremony()
+    for name in ("targets-2", "targets-4"):
+        shutil.move(estate.secret / f"{name}.key", estate.folder)
+    waits = estate.folder / "unfinished.change"
+    begun = published.change(unfinished=str(waits))
+    assert begun["missing_signatures"] == {"targets": 2}
+    assert f"--root {estate_roots.FOLDER}/1.root.json" in begun["next_step"]
+    for name, lacking in (("targets-2", {"targets": 1}), ("targets-4", {})):
+        signed = estate.packager(
+            "sign-change", waits, "--role", "targets", "--key", estate.folder / f"{name}.key",
+            "--passphrase-file", estate.folder / "passphrase", "--root", estate.trust / "roots" / "1.root.json",
+        )  # fmt: skip
+        assert signed["missing_signatures"] == lacking
+    taken = published.change(signed=str(waits))
+    assert taken["steps"] == ["take the next root", "sign targets anew"] and taken["missing_signatures"] == {}
+    estate.commit()
+    published.read()
+
+
 def test_new_keys_of_the_publisher_sign_beside_the_old_ones_which_then_go(published: Published) -> None:
     estate = published.estate
     online = estate.folder / "online"
