@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[4]
 sys.path[:0] = [str(ROOT / "build" / "src"), str(Path(__file__).parent)]
 
 from bocage_agent.packages_store import Store  # noqa: E402
-from package_fakes import Host  # noqa: E402
+from package_fakes import Host  # noqa: E402 - found by the path above, as the one before
 
 CALLS: dict[str, Callable[[Host], bool]] = {
     "install": lambda host: host.install("a"),

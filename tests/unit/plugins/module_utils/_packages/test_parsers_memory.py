@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whoever sends the worst bytes of the greatest size that is read takes a bounded amount of memory, and a bounded time.
+"""Whoever sends the worst bytes of the greatest size that is read takes a bounded amount of memory.
 
 The bound is in bytes for each byte that came: what Python needs for the smallest things that a byte can spell.
 """

@@ -63,8 +63,7 @@ def test_a_pinned_root_that_ended_leads_to_the_newest(signed: SignedRepository) 
     late = NOW + timedelta(days=380)
     old = signed.root
     (signed.public / "metadata/2.root.json").write_bytes(signed.holders.new_root(old, now=late))
-    for name, kind, keys in (("timestamp", Timestamp, signed.holders.timestamp),):
-        resign(signed, name, kind, keys, set_field("expires", late + timedelta(days=1)))
+    resign(signed, "timestamp", Timestamp, signed.holders.timestamp, set_field("expires", late + timedelta(days=1)))
     # the lists ended, which is said of them and not of the root
     with pytest.raises(Refused, match="snapshot") as refused:
         signed.client(root=old).update(at=late)
