@@ -215,7 +215,7 @@ def main() -> None:
             },
             "directory": {"type": "path", "default": "/srv/bocage/packages"},
             "keys_directory": {"type": "path", "default": "/etc/bocage/package-repository", "no_log": False},
-            "keys_generation": {"type": "int", "default": 1},
+            "keys_generation": {"type": "int", "default": 1, "no_log": False},
             "root_first": {"type": "bool", "default": False},
             "change": {"type": "path"},
             "output": {"type": "path"},
