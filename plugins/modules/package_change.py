@@ -261,7 +261,9 @@ def plan(options: dict, work: Path, known, store):
 def signers_here(options: dict, holders: dict) -> dict:
     """Signers by role, of those `holders` whose key is in a file or on a token here; raises BadInput."""
     secret, on_tokens = Path(options["secret_directory"]), options["tokens"]
-    unknown = sorted(on_tokens.keys() - {one for each in holders.values() for one in each})
+    # a holder of another root than these signs nothing now, and is none the less one of the estate
+    keys = Path(options["trust_directory"]) / "keys"
+    unknown = sorted(one for one in on_tokens if not (keys / f"{one}.pub").exists())
     if unknown:
         raise BadInput(f"A token is given for {unknown[0]}, who holds no key of this repository; correct tokens.")
     files = {

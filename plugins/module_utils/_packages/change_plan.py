@@ -117,7 +117,8 @@ def delegate(
     if following is not None:
         change.root = following
         if not change.lists and not _is_good(following, top):
-            change.lists = repository_edit.renew(store, {"targets": signers["targets"]}, now, everything=True).lists
+            # from what is declared: former keys may have signed other paths or rights into what is served
+            change.lists = repository_edit.delegate(store, wanted, signers, now).lists
             steps.append("sign targets anew")
         steps.append("take the next root")
     return Planned(change, tuple(steps))

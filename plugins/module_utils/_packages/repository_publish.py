@@ -187,7 +187,7 @@ class _Checked:
     def _check_signatures(self, root_first: bool) -> None:
         top = self._get("targets")
         # good under each root that a reader may have while the change becomes visible
-        old = [] if root_first else [self.store.root_bytes()]
+        old = [] if root_first and self.change.root is not None else [self.store.root_bytes()]
         self.roots = old if self.change.root is None else [*old, self.change.root]
         for raw in self.roots:
             roles.verify(_root(raw), "targets", top)

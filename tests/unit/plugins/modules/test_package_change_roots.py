@@ -201,6 +201,17 @@ def test_keys_of_the_top_list_that_are_lost(published: Published) -> None:
     published.read()
 
 
+def test_attack_a_top_list_of_too_few_that_comes_with_no_root(published: Published) -> None:
+    """Leave to take a root without the keys before it is no leave for lists."""
+    estate = published.estate
+    (estate.secret / "targets-1.key").unlink()
+    assert published.change(delegations=["rollouts", "crl"])["missing_signatures"] == {"targets": 1}
+    for words in (("--root-first",), ("--plan", "--root-first")):
+        with pytest.raises(AssertionError, match="targets"):
+            estate.commit(*words)
+    published.read()
+
+
 def test_each_root_is_served_in_turn(published: Published) -> None:
     estate = published.estate
     estate.ceremony()
