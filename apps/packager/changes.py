@@ -78,8 +78,7 @@ def _store(folder: Path, root: bytes) -> Store:
     heads = store.heads()
     if "targets" not in heads:
         raise BadInput(f"There is no repository in {folder}; bring a copy with bocage-package replicate.")
-    signed: tuf.Root = roles.from_bytes(root, tuf.Root, "root", repository_layout.MAX_ROOT).signed
-    roles.verify(signed, "targets", store.role("targets", heads["targets"]))
+    roles.verify(roles.read_root(root), "targets", store.role("targets", heads["targets"]))
     return store
 
 

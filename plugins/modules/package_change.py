@@ -228,7 +228,7 @@ def read(path: Path, maximum: int, what: str) -> bytes:
         raise BadInput(f"{what} {path} cannot be read: {error.strerror}.") from error
 
 
-def plan(options: dict, work: Path, known, store):
+def plan(options: dict, work: Path, known, store, served: bytes):
     """The change that the options ask for, and whether another one has to follow it; raises BocageError."""
     if options["signed"]:
         given = change_waiting.take_signed(
@@ -237,7 +237,6 @@ def plan(options: dict, work: Path, known, store):
         if given is not None:
             return given, True
     trust, now, partly = Path(options["trust_directory"]), timestamps.now(), bool(options["unfinished"])
-    served = known.first if store is None else store.root_bytes()
     following = known.after(served) if store is not None else None
     holders = {"targets": estate_roots.targets_holders(trust, [root for root in (served, following) if root])}
     for name in options["delegations"]:
@@ -248,7 +247,7 @@ def plan(options: dict, work: Path, known, store):
     if store is None:
         return change_plan.begin(served, wanted, signers, now, partly), True
     planned = change_plan.delegate(store, wanted, signers, now, following, partly)
-    if not planned.empty or planned.change.root is not None:
+    if not planned.empty:
         return planned, True
     packages = [(Path(one["file"]), one["site"]) for one in options["packages"]]
     rights = change_plan.may_execute(store)
@@ -302,7 +301,7 @@ def run(options: dict, work: Path, check_mode: bool) -> dict:
         if not check_mode:
             estate_roots.note_served(trust, store.root_bytes())
     served = known.first if store is None else store.root_bytes()
-    planned, again = plan(options, work, known, store)
+    planned, again = plan(options, work, known, store, served)
     frame = change_signatures.Frame(planned.change, served, store, root_first)
     missing, output, waits = frame.missing(), Path(options["output"]), False
     if missing and options["unfinished"]:
@@ -318,7 +317,9 @@ def run(options: dict, work: Path, check_mode: bool) -> dict:
         "later": list(planned.later),
         "missing_signatures": missing,
         "written": str(output),
-        "next_step": change_waiting.next_step(output, missing, estate_roots.version(served)) if missing else "",
+        "next_step": change_waiting.next_step(output, missing, repository_roles.read_root(served).version)
+        if missing
+        else "",
     }
     if changed:
         result["diff"] = {"before": "", "after": "".join(f"{step}\n" for step in planned.steps)}

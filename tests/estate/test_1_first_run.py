@@ -94,7 +94,7 @@ def test_an_interrupted_converge_is_completed_by_the_next(process_watch: Process
             stdout=kept, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:
-        driver.eventually(lambda: "Apply the interface" in log.read_text(), 900, "the interface is applied")
+        driver.eventually(lambda: b"Apply the interface" in log.read_bytes(), 900, "the interface is applied")
         assert _interrupted(process) != 0, "the run ended before it was interrupted"
     finally:
         process.kill()

@@ -305,7 +305,7 @@ def an_export(data: bytes) -> None:
     folder = Path(tempfile.mkdtemp(prefix="bocage-fuzz-"))
     try:
         (folder / "exported").write_bytes(data)
-        store = change_plan.take_exported(folder / "exported", folder / "work", estate_roots.only(root), AT)
+        store = change_plan.take_exported(folder / "exported", folder / "work", estate_roots.EstateRoots({1: root}), AT)
         change_plan.listed(store)
         same(sorted(path.name for path in folder.iterdir()), ["exported", "work"])
     finally:

@@ -42,7 +42,7 @@ class Planned:
 
     @property
     def empty(self) -> bool:
-        return not self.change.lists and not self.change.files
+        return not self.change.lists and not self.change.files and self.change.root is None
 
 
 def take_exported(archive: Path, work: Path, known: EstateRoots, now: datetime) -> Store:
@@ -112,14 +112,12 @@ def delegate(
     )
     if not same:
         _require_signers([one for one in wanted if one.name not in served], signers, partly)
+    if not same or (following is not None and not _is_good(following, top)):
+        # from what is declared: former keys may have signed other paths or rights into what is served
         change = repository_edit.delegate(store, wanted, signers, now)
-        steps.append(f"delegate to {', '.join(one.name for one in wanted)}")
+        steps.append("sign targets anew" if same else f"delegate to {', '.join(one.name for one in wanted)}")
     if following is not None:
         change.root = following
-        if not change.lists and not _is_good(following, top):
-            # from what is declared: former keys may have signed other paths or rights into what is served
-            change.lists = repository_edit.delegate(store, wanted, signers, now).lists
-            steps.append("sign targets anew")
         steps.append("take the next root")
     return Planned(change, tuple(steps))
 
@@ -176,9 +174,8 @@ def listed(store: Store) -> dict[str, tuf.TargetFile]:
 
 
 def _is_good(root: bytes, top: tuf.Metadata[tuf.Targets]) -> bool:
-    signed: tuf.Root = roles.from_bytes(root, tuf.Root, "root", layout.MAX_ROOT).signed
     try:
-        roles.verify(signed, "targets", top)
+        roles.verify(roles.read_root(root), "targets", top)
     except Refused:
         return False
     return True

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from .._common.errors import BadInput
 from .._common.refused import Refused
-from . import repository_layout as layout
 from . import repository_roles as roles
 from . import tuf_library as tuf
 from .repository_edit import Change
@@ -40,9 +39,7 @@ class Frame:
         following = [] if change.root is None else [change.root]
         # what comes with the next root has to be good under both
         counting = following if root_first and following else [served, *following]
-        self._roots: list[tuf.Root] = [
-            roles.from_bytes(raw, tuf.Root, "root", layout.MAX_ROOT).signed for raw in dict.fromkeys(counting)
-        ]
+        self._roots = [roles.read_root(raw) for raw in dict.fromkeys(counting)]
         self._change, self._store = change, store
         self._heads = {} if store is None else store.heads()
         self._read: dict[str, tuf.Targets] = {}
@@ -109,10 +106,13 @@ class Frame:
 
     def overtaken(self) -> str:
         """The list that is not the next one of what is served, so that the change can never be taken in; or ""."""
-        if self._change.root is not None and self._store is not None:
-            number = roles.from_bytes(self._change.root, tuf.Root, "root", layout.MAX_ROOT).signed.version
-            if number != self._store.root().version + 1:
-                return "root"
+        following, store = self._change.root, self._store
+        if (
+            following is not None
+            and store is not None
+            and roles.read_root(following).version != store.root().version + 1
+        ):
+            return "root"
         for name, metadata in self.lists.items():
             if metadata.signed.version != self._heads.get(name, 0) + 1:
                 return name

@@ -24,10 +24,8 @@ from . import repository_roles as roles
 from . import root_ceremony
 from . import tuf_library as tuf
 
-FOLDER = "roots"
 SERVED = "served"
 _ROOT = re.compile(r"([1-9][0-9]{0,8})\.root\.json")
-_EXPORTED = re.compile(rf"{layout.METADATA}/{_ROOT.pattern}")
 
 
 @dataclass(frozen=True)
@@ -59,18 +57,18 @@ class EstateRoots:
         number = min(newest, max(self.by_version))
         if number not in self.by_version:
             raise BadInput(
-                f"The publisher serves the root {newest}, and {FOLDER}/{number}.root.json of the trust folder is missing;"
+                f"The publisher serves the root {newest}, and {root_ceremony.ROOTS}/{number}.root.json of the trust folder is missing;"
                 " restore it."
             )
         return self.by_version[number]
 
     def after(self, served: bytes) -> bytes | None:
         """The root that a publisher takes next, one at a time; None where it serves the pinned one. Raises BadInput."""
-        following = version(served) + 1
+        following = roles.read_root(served).version + 1
         if following > max(self.by_version):
             return None
         if following not in self.by_version:
-            raise BadInput(f"{FOLDER}/{following}.root.json of the trust folder is missing; restore it.")
+            raise BadInput(f"{root_ceremony.ROOTS}/{following}.root.json of the trust folder is missing; restore it.")
         return self.by_version[following]
 
     def knows(self, root: bytes) -> bool:
@@ -78,53 +76,46 @@ class EstateRoots:
 
     def judged_at(self, root: bytes, now: datetime) -> datetime:
         """When to judge what is good under a root: now, or before its end where the next one waits to be served."""
-        return min(now, _signed(root).expires - timedelta(seconds=1)) if root != self.pinned else now
-
-
-def only(root: bytes) -> EstateRoots:
-    """An estate that never had another one."""
-    return EstateRoots({version(root): root})
+        return min(now, roles.read_root(root).expires - timedelta(seconds=1)) if root != self.pinned else now
 
 
 def read(trust: Path) -> EstateRoots:
     """Those of a trust folder. Raises BadInput where nothing is pinned."""
     pinned = root_ceremony.pinned(trust)
-    known = {}
-    for path in sorted((trust / FOLDER).glob("*.root.json")):
-        if (named := _ROOT.fullmatch(path.name)) and (raw := root_ceremony.read(path)) is not None:
-            known[int(named[1])] = raw
-    last = version(pinned)
-    return EstateRoots(
-        {**{number: raw for number, raw in known.items() if number < last}, last: pinned}, _served(trust)
-    )
+    last = roles.read_root(pinned).version
+    known = {
+        number: atomic.read_bounded(path, layout.MAX_ROOT)
+        for number, path in _by_version(trust / root_ceremony.ROOTS).items()
+        if number < last
+    }
+    return EstateRoots({**known, last: pinned}, _served(trust))
 
 
 def newest_exported(folder: Path) -> int:
     """The highest root among what a publisher exported, which nobody has verified yet; 0 without one."""
-    names = (path.relative_to(folder).as_posix() for path in (folder / layout.METADATA).iterdir())
-    return max((int(found[1]) for name in names if (found := _EXPORTED.fullmatch(name))), default=0)
+    return max(_by_version(folder / layout.METADATA), default=0)
+
+
+def _by_version(folder: Path) -> dict[int, Path]:
+    return {int(named[1]): path for path in folder.glob("*.root.json") if (named := _ROOT.fullmatch(path.name))}
 
 
 def targets_holders(trust: Path, roots: Sequence[bytes]) -> dict[str, tuf.Key]:
     """Who signs the top list under these roots: public keys of the trust folder, by name. Raises Refused or BadInput."""
-    named = {keyid for root in roots for keyid in _signed(root).roles["targets"].keyids}
+    named = {keyid for root in roots for keyid in roles.read_root(root).roles["targets"].keyids}
     found = ((path.stem, root_ceremony.read_public(path)) for path in sorted((trust / "keys").glob("*.pub")))
     return {name: key for name, key in found if key.keyid in named}
 
 
-def version(root: bytes) -> int:
-    return int(_signed(root).version)
-
-
 def note_served(trust: Path, root: bytes) -> None:
     """Keep that a root is served, so that nothing older is believed of the publisher from now on."""
-    number = version(root)
+    number = roles.read_root(root).version
     if number > max(1, _served(trust)):
-        atomic.write_file(trust / FOLDER / SERVED, f"{number}\n".encode(), 0o644)
+        atomic.write_file(trust / root_ceremony.ROOTS / SERVED, f"{number}\n".encode(), 0o644)
 
 
 def _served(trust: Path) -> int:
-    path = trust / FOLDER / SERVED
+    path = trust / root_ceremony.ROOTS / SERVED
     try:
         text = atomic.read_bounded(path, 64).decode("ascii", "replace").strip()
     except FileNotFoundError:
@@ -132,8 +123,3 @@ def _served(trust: Path) -> int:
     if not text.isdecimal():
         raise BadInput(f"{path} is not the number of a root; restore it.")
     return int(text)
-
-
-def _signed(document: bytes) -> tuf.Root:
-    signed: tuf.Root = roles.from_bytes(document, tuf.Root, "root", layout.MAX_ROOT).signed
-    return signed

@@ -17,7 +17,6 @@ from typing import Any
 from .._common import atomic, canonical
 from .._common.errors import BadInput, opening
 from .._common.fields import record
-from . import repository_layout as layout
 from . import repository_roles as roles
 from . import tuf_library as tuf
 
@@ -117,12 +116,12 @@ def sign_metadata(metadata: tuf.Metadata[Any], signers: Sequence[tuf.Signer], wh
 
 def online_keys(root: bytes) -> frozenset[str]:
     """Names of the keys that a publisher may hold: those of snapshot and timestamp that sign nothing else."""
-    signed: tuf.Root = roles.from_bytes(root, tuf.Root, "root", layout.MAX_ROOT).signed
+    signed = roles.read_root(root)
     offline = {*signed.roles["root"].keyids, *signed.roles["targets"].keyids}
     return frozenset({*signed.roles["snapshot"].keyids, *signed.roles["timestamp"].keyids} - offline)
 
 
 def all_keys(root: bytes) -> frozenset[str]:
     """Names of all keys of a root."""
-    signed: tuf.Root = roles.from_bytes(root, tuf.Root, "root", layout.MAX_ROOT).signed
+    signed = roles.read_root(root)
     return frozenset(signed.keys)

@@ -104,7 +104,7 @@ def foresee(folder: Path, change: Change, online: OnlineKeys, now: datetime, roo
     elif not served:
         raise BadInput("A new repository needs a signed root and a signed top list.")
     checked = _Checked(store, change, now, root_first or not served)
-    repository_refresh.check_online(online, [_root(raw) for raw in checked.roots])
+    repository_refresh.check_online(online, [roles.read_root(raw) for raw in checked.roots])
     return True
 
 
@@ -117,7 +117,7 @@ def _take_in(
     root_first: bool,
 ) -> None:
     checked = _Checked(store, change, now, root_first)
-    repository_refresh.check_online(online, [_root(raw) for raw in checked.roots])
+    repository_refresh.check_online(online, [roles.read_root(raw) for raw in checked.roots])
     journal = Journal(store)
     journal.begin()
     stored = {}
@@ -190,7 +190,7 @@ class _Checked:
         old = [] if root_first and self.change.root is not None else [self.store.root_bytes()]
         self.roots = old if self.change.root is None else [*old, self.change.root]
         for raw in self.roots:
-            roles.verify(_root(raw), "targets", top)
+            roles.verify(roles.read_root(raw), "targets", top)
         self.delegations = roles.delegated(top.signed)
         self.bins: dict[str, tuf.SuccinctRoles] = {}
         # where keys may have changed, lists that did not change must be good under them as well
@@ -274,11 +274,6 @@ class _Checked:
             if path not in before or before[path].hashes != one.hashes:
                 self.plain[plain] = layout.target_file(path, one.hashes["sha256"])
         self.retired = sorted(freed - owners.keys())
-
-
-def _root(raw: bytes) -> tuf.Root:
-    signed: tuf.Root = roles.from_bytes(raw, tuf.Root, "root", layout.MAX_ROOT).signed
-    return signed
 
 
 def clear(folder: Path, now: datetime, grace: timedelta = GRACE) -> list[str]:

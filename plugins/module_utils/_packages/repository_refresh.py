@@ -146,12 +146,12 @@ def _roots(store: Store, journal: Journal) -> list[tuf.Root]:
     if not journal.root:
         return served
     raw = atomic.read_bounded(journal.folder / journal.root, layout.MAX_ROOT)
-    return [*served, roles.from_bytes(raw, tuf.Root, "new root", layout.MAX_ROOT).signed]
+    return [*served, roles.read_root(raw, "new root")]
 
 
 def _root_name(journal: Journal) -> str:
     raw = atomic.read_bounded(journal.folder / journal.root, layout.MAX_ROOT)
-    version = roles.from_bytes(raw, tuf.Root, "new root", layout.MAX_ROOT).signed.version
+    version = roles.read_root(raw, "new root").version
     return layout.metadata_file("root", version)
 
 

@@ -217,6 +217,12 @@ def from_bytes(raw: bytes, kind: type[Any], what: str, maximum: int = layout.MAX
     return metadata
 
 
+def read_root(raw: bytes, what: str = "root") -> tuf.Root:
+    """What a root says; its signatures are not looked at here. Raises Refused."""
+    signed: tuf.Root = from_bytes(raw, tuf.Root, what, layout.MAX_ROOT).signed
+    return signed
+
+
 def verify(delegator: tuf.Root | tuf.Targets, role: str, metadata: tuf.Metadata[Any]) -> None:
     """Enough good signatures of the keys that the delegator names. Raises Refused."""
     try:

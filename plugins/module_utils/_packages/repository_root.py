@@ -51,7 +51,7 @@ def draft(plan: RootPlan, previous: bytes | None, now: datetime, lifetime: timed
     """The next root, unsigned. Raises BadInput for a plan that would lock the estate out or leave it to one key."""
     tuf.require_libraries()
     _check_plan(plan)
-    version = 1 if previous is None else _root(previous, "previous root").version + 1
+    version = 1 if previous is None else roles.read_root(previous, "previous root").version + 1
     signed = tuf.Root(version=version, expires=now + lifetime, consistent_snapshot=True)
     for name in _TOP:
         given: Holders = getattr(plan, name)
@@ -63,7 +63,7 @@ def draft(plan: RootPlan, previous: bytes | None, now: datetime, lifetime: timed
 
 def plan_of(root: bytes) -> RootPlan:
     """The plan that a root carries out, to draft the next one from it with `dataclasses.replace`."""
-    signed = _root(root, "root")
+    signed = roles.read_root(root, "root")
     found = {
         name: Holders(tuple(signed.keys[one] for one in signed.roles[name].keyids), signed.roles[name].threshold)
         for name in _TOP
@@ -78,7 +78,7 @@ def describe(document: bytes, previous: bytes | None) -> dict[str, Any]:
     """
     metadata = roles.from_bytes(document, tuf.Root, "draft of the root", layout.MAX_ROOT)
     signed: tuf.Root = metadata.signed
-    old = None if previous is None else _root(previous, "previous root")
+    old = None if previous is None else roles.read_root(previous, "previous root")
     _check_order(signed, old)
     changes = {}
     for name in _TOP:
@@ -136,11 +136,6 @@ def _check_plan(plan: RootPlan) -> None:
     online = {key.keyid for key in (*plan.snapshot.keys, *plan.timestamp.keys)}
     if shared := online & {key.keyid for key in (*plan.root.keys, *plan.targets.keys)}:
         raise BadInput(f"The key {min(shared)[:16]} would be on the publisher and sign offline roles; use another.")
-
-
-def _root(raw: bytes, what: str) -> tuf.Root:
-    signed: tuf.Root = roles.from_bytes(raw, tuf.Root, what, layout.MAX_ROOT).signed
-    return signed
 
 
 def _check_order(signed: tuf.Root, old: tuf.Root | None) -> None:

@@ -20,11 +20,14 @@ from .._common.errors import BadInput
 from . import downgrades
 from . import repository_keys as keys
 from . import repository_layout as layout
+from . import repository_roles as roles
 from . import repository_root as root
 from . import tuf_library as tuf
 
 DRAFT = "root-draft.json"
 PINNED = "root.json"
+ROOTS = "roots"
+"""Folder of each root there was, by version."""
 MAX_TICKET_KEYS = 65_536
 _PEM = b"-----BEGIN PUBLIC KEY-----"
 
@@ -130,8 +133,8 @@ def draft(folder: Path, plan: root.RootPlan, now: datetime, lifetime: timedelta,
     previous, pending = read(folder / PINNED), read(folder / DRAFT)
     if previous is not None and _fits(previous, plan, now, renew):
         return Done(False, "", _state(folder, previous))
-    version = 1 if previous is None else _version(previous) + 1
-    if pending is not None and _version(pending) == version and _fits(pending, plan, now, renew):
+    version = 1 if previous is None else roles.read_root(previous).version + 1
+    if pending is not None and roles.read_root(pending).version == version and _fits(pending, plan, now, renew):
         return Done(False, "", root.describe(pending, previous))
     made = root.draft(plan, previous, now, lifetime)
     if not check:
@@ -171,14 +174,14 @@ def finish(folder: Path, now: datetime, check: bool) -> Done:
         if previous is None:
             raise BadInput(f"There is neither {folder / DRAFT} nor {folder / PINNED}; draft a root first.")
         return Done(False, "", _state(folder, previous))
-    if previous is not None and _version(pending) <= _version(previous):
+    if previous is not None and roles.read_root(pending).version <= roles.read_root(previous).version:
         # An interruption came between the two steps below.
         state = _state(folder, previous)
     else:
         root.check(pending, previous, now)
         state = root.describe(pending, previous)
         if not check:
-            _write(folder / f"roots/{state['version']}.root.json", pending)
+            _write(folder / ROOTS / f"{state['version']}.root.json", pending)
             _write(folder / PINNED, pending)
     if not check:
         (folder / DRAFT).unlink()
@@ -221,30 +224,19 @@ def _fits(document: bytes, plan: root.RootPlan, now: datetime, renew: timedelta)
         mine, theirs = getattr(plan, name), getattr(held, name)
         if mine.threshold != theirs.threshold or {one.keyid for one in mine.keys} != {one.keyid for one in theirs.keys}:
             return False
-    expires: datetime = _signed(document).expires
+    expires: datetime = roles.read_root(document).expires
     return expires - now > renew
 
 
 def _state(folder: Path, document: bytes) -> dict[str, Any]:
     """How a pinned root stands; the one before it is where its ceremony left it."""
-    version = _version(document)
-    before = read(folder / f"roots/{version - 1}.root.json")
+    version = roles.read_root(document).version
+    before = read(folder / ROOTS / f"{version - 1}.root.json")
     if version > 1 and before is None:
         raise BadInput(
-            f"{folder}/roots/{version - 1}.root.json is missing; restore it, since hosts that slept need it."
+            f"{folder / ROOTS}/{version - 1}.root.json is missing; restore it, since hosts that slept need it."
         )
     return root.describe(document, before)
-
-
-def _version(document: bytes) -> int:
-    return int(_signed(document).version)
-
-
-def _signed(document: bytes) -> tuf.Root:
-    from . import repository_roles as roles
-
-    signed: tuf.Root = roles.from_bytes(document, tuf.Root, "root", layout.MAX_ROOT).signed
-    return signed
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -135,7 +135,7 @@ def test_holders_who_are_apart_sign_for_both_roots(published: Published) -> None
     waits = estate.folder / "unfinished.change"
     begun = published.change(unfinished=str(waits))
     assert begun["missing_signatures"] == {"targets": 2}
-    assert f"--root {estate_roots.FOLDER}/1.root.json" in begun["next_step"]
+    assert "--root roots/1.root.json" in begun["next_step"]
     for name, lacking in (("targets-2", {"targets": 1}), ("targets-4", {})):
         signed = estate.packager(
             "sign-change", waits, "--role", "targets", "--key", estate.folder / f"{name}.key",
@@ -239,7 +239,9 @@ def test_a_root_that_waits_also_where_the_one_before_has_ended(published: Publis
     assert copy.root_bytes() == known.by_version[2]
     (tmp_path / "again").mkdir()
     with pytest.raises(Refused, match="expired"):
-        change_plan.take_exported(exported, tmp_path / "again", estate_roots.only(known.by_version[2]), later)
+        change_plan.take_exported(
+            exported, tmp_path / "again", estate_roots.EstateRoots({2: known.by_version[2]}), later
+        )
 
 
 def test_attack_a_publisher_that_goes_back_is_not_believed(published: Published) -> None:
